@@ -1,0 +1,1 @@
+"""The published language: what was said."""
