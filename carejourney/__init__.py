@@ -1,0 +1,1 @@
+"""The chassis: how facts are carried."""

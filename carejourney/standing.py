@@ -1,0 +1,103 @@
+"""Which facts stand: corrections and retractions folded into what they correct, whatever the order of arrival."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from carejourney.envelope import CORRECTED, RETRACTED, Recorded
+
+Edge = Literal["start", "end", "point"]
+EDGES: Mapping[Edge, int] = {"end": 0, "start": 1, "point": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A fact as it stands after its corrections. `id` is that of the first statement; `facts` all that made it so.
+
+    A retracted fact has `retracted` true and keeps its last content, so that it can be restated.
+    """
+
+    id: str
+    type: str
+    effective: str | None
+    data: Mapping[str, Any]
+    topic: str
+    source: str
+    origin: str
+    known: str
+    version: int
+    facts: tuple[str, ...]
+    stated_in: str | None
+    authority: str
+    retracted: bool = False
+    corrected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    order: int
+    fact: Recorded
+    type: str
+    effective: str | None
+    content: Mapping[str, Any] | None
+
+
+def _changes(fact: Recorded) -> Iterable[tuple[str, _Change]]:
+    data = fact.data
+    order = fact.stream_version
+    content = data["replacement"] if fact.type == CORRECTED else None
+    yield data["corrects"], _Change(order, fact, data["type"], data.get("effective"), content)
+    for one in data.get("consequences", ()):
+        yield one["corrects"], _Change(order, fact, one["type"], one.get("effective"), one.get("replacement"))
+
+
+def standing(facts: Iterable[Recorded]) -> list[Standing]:
+    """The standing facts of one subject, retracted ones included, in no particular order.
+
+    A correction may name the first statement or any later correction of it. A correction of something that has not
+    arrived stands aside until it does.
+    """
+    statements: list[Recorded] = []
+    changes: dict[str, list[_Change]] = {}
+    for fact in facts:
+        if fact.type in {CORRECTED, RETRACTED}:
+            for corrects, change in _changes(fact):
+                changes.setdefault(corrects, []).append(change)
+        else:
+            statements.append(fact)
+    return [_settled(fact, changes) for fact in statements]
+
+
+def _settled(fact: Recorded, changes: Mapping[str, list[_Change]]) -> Standing:
+    chain: list[_Change] = []
+    seen, pending = {fact.id}, [fact.id]
+    while changes and pending:
+        for change in changes.get(pending.pop(), ()):
+            chain.append(change)
+            if change.fact.id not in seen:
+                seen.add(change.fact.id)
+                pending.append(change.fact.id)
+    chain.sort(key=lambda c: c.order)
+    last = chain[-1] if chain else None
+    content = next((c for c in reversed(chain) if c.content is not None), None)
+    return Standing(
+        id=fact.id,
+        type=fact.type,
+        effective=content.effective if content else fact.effective,
+        data=content.content if content and content.content is not None else fact.data,
+        topic=fact.topic,
+        source=fact.source,
+        origin=fact.headers.get("ce_origin", "system"),
+        known=(last.fact if last else fact).known,
+        version=fact.stream_version,
+        facts=(fact.id, *(c.fact.id for c in chain)),
+        stated_in=(last.fact if last else fact).headers.get("ce_statedin"),
+        authority=fact.headers["ce_authority"],
+        retracted=last is not None and last.content is None,
+        corrected=bool(chain),
+    )
+
+
+def lane_order(fact: Standing, edge: Edge) -> tuple[str, int, str, str, int]:
+    """Order within a lane: effective, ends before starts, recorded, source, version."""
+    return (fact.effective or "", EDGES[edge], fact.known, fact.source, fact.version)
