@@ -1,0 +1,188 @@
+"""Reactions: what a service decides because others said something, or because time passed.
+
+They are declared, checked for cycles at start, and decided by comparing what should stand with what the service itself
+has recorded; so they fire once for each occurrence, and never in a rebuild.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from carejourney import owncopy, telemetry
+from carejourney.envelope import Context, Draft, Recorded
+from carejourney.keys import SubjectKey, open_fields
+from carejourney.projection import Kinds, ordered
+from carejourney.standing import Standing, standing
+from carejourney.store import Store, Unit
+
+log = structlog.get_logger()
+
+TIMER_BATCH: Final = 500
+TIMER_SECONDS: Final = 1.0
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a reaction decides on: one subject's standing facts, opened, and the moment."""
+
+    subject: UUID
+    heard: Sequence[Standing]
+    own: Sequence[Standing]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is to be recorded now, and when to look again though nothing may have been heard."""
+
+    drafts: Sequence[Draft]
+    look_again: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """`decide` is pure; facts of the types in `listens` wake it, and it records facts of the types in `emits` only."""
+
+    name: str
+    listens: frozenset[str]
+    emits: frozenset[str]
+    decide: Callable[[Situation], Outcome]
+
+
+def refuse_cycles(reactions: Iterable[Reaction]) -> None:
+    """Raise ValueError where facts of some type could, over reactions, cause facts of the same type."""
+    causes: dict[str, set[str]] = {}
+    for reaction in reactions:
+        for wire in reaction.listens:
+            causes.setdefault(wire, set()).update(reaction.emits)
+    for start, effects in causes.items():
+        seen: set[str] = set()
+        pending = set(effects)
+        while pending:
+            wire = pending.pop()
+            if wire == start:
+                raise ValueError(f"reactions form a cycle through {start}")
+            if wire not in seen:
+                seen.add(wire)
+                pending |= causes.get(wire, set())
+
+
+class Reactions:
+    """The reactions of one service, run in the transaction that takes the facts in, or by a durable timer."""
+
+    def __init__(self, store: Store, reactions: Sequence[Reaction], kinds: Kinds, clock: Clock | None = None) -> None:
+        refuse_cycles(reactions)
+        self.store = store
+        self._reactions = reactions
+        self._kinds = kinds
+        self._clock = clock or (lambda: datetime.now(UTC))
+
+    async def react(self, connection: asyncpg.Connection, subjects: set[UUID], fresh: Iterable[Recorded]) -> int:
+        """Decide for the subjects whose news wake a reaction; how many facts were recorded."""
+        if not self._reactions or not subjects:
+            return 0
+        causes = {f.subject: f for f in fresh if any(_wakes(r, f) for r in self._reactions)}
+        return await self._decide(connection, causes.keys(), causes) if causes else 0
+
+    async def _decide(
+        self, connection: asyncpg.Connection, subjects: Iterable[UUID], causes: Mapping[UUID, Recorded]
+    ) -> int:
+        wanted = sorted(subjects)
+        now = self._clock()
+        recorded = 0
+        async with self.store.unit(wanted, now=now, connection=connection) as unit:
+            heard, own = await owncopy.facts_of(connection, wanted), await unit.facts(wanted)
+            for subject in wanted:
+                for reaction in self._reactions:
+                    situation = self._situation(subject, heard[subject], own[subject], unit)
+                    outcome = reaction.decide(situation)
+                    if outcome.drafts:
+                        context = self._context(heard[subject], causes.get(subject))
+                        recorded += len(unit.append(outcome.drafts, context))
+                    await self._look_again(connection, subject, reaction.name, outcome.look_again)
+        return recorded
+
+    def _situation(self, subject: UUID, heard: list[Recorded], own: list[Recorded], unit: Unit) -> Situation:
+        key = unit.keys.get(subject)
+        return Situation(
+            subject,
+            [opened(f, key) for f in ordered(heard, self._kinds)],
+            [opened(f, key) for f in standing(own)],
+            unit.now,
+        )
+
+    def _context(self, heard: Sequence[Recorded], cause: Recorded | None) -> Context:
+        root = cause or heard[-1]
+        return Context(
+            source=self.store.source,
+            authority=root.headers["ce_authority"],
+            actor=self.store.source,
+            actor_role="system",
+            origin="computed",
+            correlation=root.headers.get("ce_correlationid", root.id),
+            causation=cause.id if cause else None,
+        )
+
+    async def _look_again(
+        self, connection: asyncpg.Connection, subject: UUID, name: str, moment: datetime | None
+    ) -> None:
+        if moment is None:
+            await connection.execute("delete from timer where subject = $1 and name = $2", subject, name)
+            return
+        await connection.execute(
+            "insert into timer (subject, name, due_at) values ($1, $2, $3)"
+            " on conflict (subject, name) do update set due_at = excluded.due_at",
+            subject, name, moment,
+        )  # fmt: skip
+
+    async def fire(self, connection: asyncpg.Connection) -> int:
+        """Decide for subjects whose timer has come due, some at a time; how many there were."""
+        async with connection.transaction():
+            due = await connection.fetch(
+                "select distinct subject from (select subject from timer where due_at <= $1 order by due_at, subject"
+                " limit $2 for update skip locked) as due",
+                self._clock(), TIMER_BATCH,
+            )  # fmt: skip
+            if due:
+                await self._decide(connection, [row["subject"] for row in due], {})
+        if due:
+            telemetry.TIMERS_FIRED.labels(self.store.source).inc(len(due))
+            self.store.appended()
+        return len(due)
+
+    async def run_timers(self, pool: asyncpg.Pool) -> None:
+        """Fire timers as they come due; waits out a database that is away."""
+        while True:
+            fired = 0
+            try:
+                async with pool.acquire() as connection:
+                    fired = await self.fire(connection)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("timers.waiting", service=self.store.source, fault=type(error).__name__)
+            if fired < TIMER_BATCH:
+                await asyncio.sleep(TIMER_SECONDS)
+
+
+def opened(fact: Standing, key: SubjectKey | None) -> Standing:
+    """The fact with its personal fields in plain text, for deciding only."""
+    data: dict[str, Any] = open_fields(fact.data, key)
+    return Standing(
+        fact.id, fact.type, fact.effective, data, fact.topic, fact.source, fact.origin, fact.known, fact.version,
+        fact.facts, fact.stated_in, fact.authority, fact.retracted, fact.corrected,
+    )  # fmt: skip
+
+
+def _wakes(reaction: Reaction, fact: Recorded) -> bool:
+    if fact.type in reaction.listens:
+        return True
+    if not fact.type.startswith("correction."):
+        return False
+    data = fact.data
+    return any(c["type"] in reaction.listens for c in (data, *data.get("consequences", ())))

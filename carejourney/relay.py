@@ -1,0 +1,154 @@
+"""The relay: every committed fact to Kafka at least once, per subject in order.
+
+The fact table is the outbox. It is read below the oldest running transaction, so a commit that becomes visible late is
+not skipped. One relay leads for a service by a session's advisory lock; a second one by mistake only duplicates.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+
+from carejourney import crash, telemetry
+from carejourney.envelope import stored
+
+log = structlog.get_logger()
+
+BATCH: Final = 2_000
+LOCK: Final = 0x6361_7265  # "care"
+IDLE_SECONDS: Final = 0.25
+BUSY_SECONDS: Final = 0.02
+RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+_READ = """
+select transaction_id, position, subject, topic, headers, payload, recorded_at
+from fact
+where (transaction_id, position) > ($1::xid8, $2) and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+order by transaction_id, position
+limit $3
+"""
+_MOVE = """
+update relay_mark set transaction_id = $3, position = $4, relayed = relayed + $5, moved_at = now()
+where transaction_id = $1 and position = $2
+"""
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition Kafka's default partitioner gives a key."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far the relay has come, in order of commit."""
+
+    transaction_id: int
+    position: int
+
+
+class Relay:
+    """Publishes one service's facts. `run` never returns of itself; it waits out a broker or database that is away."""
+
+    def __init__(self, dsn: str, producer: AIOKafkaProducer, service: str) -> None:
+        self._dsn = dsn
+        self._producer = producer
+        self._service = service
+        self._wake = asyncio.Event()
+        self.leading = False
+        self.fault: str | None = None
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def run(self) -> None:
+        attempt = 0
+        while True:
+            try:
+                await self._lead()
+            except (OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                self.fault = type(error).__name__
+                wait = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+                log.warning("relay.waiting", service=self._service, fault=self.fault, seconds=wait)
+                attempt += 1
+                await asyncio.sleep(wait)
+            finally:
+                self.leading = False
+                telemetry.RELAY_LEADER.labels(self._service).set(0)
+
+    async def _lead(self) -> None:
+        connection = await asyncpg.connect(self._dsn, timeout=10, command_timeout=30)
+        try:
+            while not await connection.fetchval("select pg_try_advisory_lock($1)", LOCK):  # noqa: ASYNC110 - another process holds it
+                await asyncio.sleep(1)
+            self.leading = True
+            telemetry.RELAY_LEADER.labels(self._service).set(1)
+            while True:
+                moved = await self.step(connection)
+                self.fault = None
+                if moved < BATCH:
+                    await self._pause(busy=moved > 0)
+        finally:
+            connection.terminate()
+
+    async def _pause(self, *, busy: bool) -> None:
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BUSY_SECONDS if busy else IDLE_SECONDS):
+                await self._wake.wait()
+        if self._wake.is_set():
+            await asyncio.sleep(BUSY_SECONDS / 4)
+
+    async def step(self, connection: asyncpg.Connection) -> int:
+        """Publish the next facts and move the mark; how many there were."""
+        mark = Mark(*await connection.fetchrow("select transaction_id, position from relay_mark"))
+        rows = await connection.fetch(_READ, mark.transaction_id, mark.position, BATCH)
+        if not rows:
+            telemetry.RELAY_AGE.labels(self._service).set(0)
+            return 0
+        crash.point("relay.after_read")
+        await self._publish(rows)
+        crash.point("relay.after_ack")
+        last = rows[-1]
+        await connection.execute(
+            _MOVE, mark.transaction_id, mark.position, last["transaction_id"], last["position"], len(rows)
+        )
+        telemetry.FACTS_RELAYED.labels(self._service).inc(len(rows))
+        return len(rows)
+
+    async def _publish(self, rows: list[asyncpg.Record]) -> None:
+        groups: dict[tuple[str, int], list[asyncpg.Record]] = {}
+        for row in rows:
+            partitions = len(await self._producer.partitions_for(row["topic"]))
+            partition = partition_of(str(row["subject"]).encode(), partitions)
+            groups.setdefault((row["topic"], partition), []).append(row)
+        acknowledged = [
+            future
+            for (topic, partition), group in groups.items()
+            for future in await self._send(topic, partition, group)
+        ]
+        crash.point("relay.after_send")
+        await asyncio.gather(*acknowledged)
+
+    async def _send(self, topic: str, partition: int, rows: list[asyncpg.Record]) -> list[asyncio.Future[object]]:
+        futures = []
+        batch = self._producer.create_batch()
+        for row in rows:
+            fact = stored(row["headers"], row["payload"], topic)
+            record = {
+                "key": str(row["subject"]).encode(),
+                "value": row["payload"],
+                "timestamp": int(row["recorded_at"].timestamp() * 1000),
+                "headers": fact.kafka_headers(),
+            }
+            if batch.append(**record) is None:
+                futures.append(await self._producer.send_batch(batch, topic, partition=partition))
+                batch = self._producer.create_batch()
+                batch.append(**record)
+        futures.append(await self._producer.send_batch(batch, topic, partition=partition))
+        return futures

@@ -1,0 +1,120 @@
+"""The FastStream side: which topics a service hears, in which group, and what happens to a batch.
+
+Group: the service's name, static members. Acknowledgement: manual and never to Kafka, the offsets live in the database.
+Retry: the projector's own. No dead-letter topic: parked lanes are rows.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+
+from carejourney.projector import Projector
+from carejourney.settings import Settings
+
+log = structlog.get_logger()
+
+BATCH: Final = 2_000
+POLL_MILLISECONDS: Final = 25
+
+
+async def _records(message: KafkaMessage) -> Any:
+    """The records themselves: reading them is the projector's, in one pass."""
+    return message.raw_message
+
+
+def make_broker(service: str, topics: Sequence[str], projector: Projector | None, settings: Settings) -> KafkaBroker:
+    """The broker with the service's one subscription; also what the AsyncAPI document is made from."""
+    broker = KafkaBroker(settings.kafka, client_id=service, apply_types=False, logger=None)
+    subscriber: Any = broker.subscriber(
+        *topics,
+        batch=True,
+        max_records=BATCH,
+        batch_timeout_ms=POLL_MILLISECONDS,
+        group_id=f"carejourney.{service}",
+        group_instance_id=f"{service}.{settings.instance}",
+        ack_policy=AckPolicy.MANUAL,
+        auto_offset_reset="earliest",
+        partition_assignment_strategy=(RangePartitionAssignor,),
+        session_timeout_ms=10_000,
+        heartbeat_interval_ms=1_000,
+        fetch_max_wait_ms=200,
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+        listener=projector,
+        decoder=_records,
+    )
+    if projector is not None:
+        projector.subscriber = subscriber
+        subscriber(projector.handle)
+    return broker
+
+
+class Subscription:
+    """Keeps the subscription alive: waits for a broker that is away, makes missing topics, starts again."""
+
+    def __init__(
+        self, service: str, topics: Sequence[str], made: Iterable[str], projector: Projector, settings: Settings
+    ) -> None:
+        self._service = service
+        self._made = made
+        self._topics = topics
+        self._projector = projector
+        self._settings = settings
+        self._stopping = asyncio.Event()
+        self.connected = asyncio.Event()
+        self.broker: KafkaBroker | None = None
+
+    async def run(self) -> None:
+        wait = 0.2
+        while not self._stopping.is_set():
+            try:
+                await ensure_topics(self._made, self._settings)
+                self.broker = make_broker(self._service, self._topics, self._projector, self._settings)
+                self.connected.set()
+                await self.broker.start()
+                await self._stopping.wait()
+            except (KafkaError, OSError) as error:
+                log.warning("subscription.waiting", service=self._service, fault=type(error).__name__, seconds=wait)
+                await self._close()
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 5.0)
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        await self._close()
+
+    async def _close(self) -> None:
+        if self.broker is not None:
+            await self.broker.stop()
+            self.broker = None
+
+
+async def ensure_topics(topics: Iterable[str], settings: Settings) -> None:
+    """Make the topics that are missing: 12 partitions, kept for ever."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka, request_timeout_ms=15_000)
+    await admin.start()
+    try:
+        missing = set(topics) - set(await admin.list_topics())
+        if not missing:
+            return
+        config = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete"}
+        if settings.topic_replication > 1:
+            config["min.insync.replicas"] = str(min(2, settings.topic_replication))
+        answer = await admin.create_topics(
+            [
+                NewTopic(t, settings.topic_partitions, settings.topic_replication, topic_configs=config)
+                for t in sorted(missing)
+            ]
+        )
+        for _topic, code, *_ in answer.topic_errors:
+            error = for_code(code)
+            if code and error is not TopicAlreadyExistsError:
+                raise error
+    finally:
+        await admin.close()

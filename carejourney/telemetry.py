@@ -1,0 +1,60 @@
+"""Every metric and span name, and how they are set up. Labels never hold a child's data."""
+
+import os
+from typing import Final
+
+from opentelemetry import trace
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY: Final = CollectorRegistry(auto_describe=True)
+
+FACTS_RECORDED: Final = Counter(
+    "carejourney_facts_recorded", "Facts appended to the store.", ["service", "topic"], registry=REGISTRY
+)
+FACTS_RELAYED: Final = Counter("carejourney_facts_relayed", "Facts published to Kafka.", ["service"], registry=REGISTRY)
+RELAY_AGE: Final = Gauge(
+    "carejourney_relay_age_seconds", "Age of the oldest fact not yet published.", ["service"], registry=REGISTRY
+)
+RELAY_LEADER: Final = Gauge("carejourney_relay_leader", "1 where this process relays.", ["service"], registry=REGISTRY)
+FACTS_APPLIED: Final = Counter(
+    "carejourney_facts_applied", "Facts taken into the service's copy.", ["service", "topic"], registry=REGISTRY
+)
+DUPLICATES: Final = Counter(
+    "carejourney_duplicates", "Records dropped as already seen.", ["service"], registry=REGISTRY
+)
+UNREADABLE: Final = Counter("carejourney_unreadable", "Records that hold no fact.", ["service"], registry=REGISTRY)
+LAG: Final = Gauge("carejourney_lag_facts", "Records not yet applied.", ["service", "topic"], registry=REGISTRY)
+PARKED: Final = Gauge("carejourney_parked_lanes", "Lanes that wait for a person.", ["service"], registry=REGISTRY)
+BATCH_SECONDS: Final = Histogram(
+    "carejourney_batch_seconds", "Time to apply one batch.", ["service"], registry=REGISTRY
+)
+FENCED: Final = Counter("carejourney_fenced", "Batches dropped as no longer ours.", ["service"], registry=REGISTRY)
+TIMERS_FIRED: Final = Counter("carejourney_timers_fired", "Timers that came due.", ["service"], registry=REGISTRY)
+
+COMMAND_SPAN: Final = "carejourney.command"
+RELAY_SPAN: Final = "carejourney.relay"
+APPLY_SPAN: Final = "carejourney.apply"
+
+tracer: Final = trace.get_tracer("carejourney")
+
+
+def set_up_tracing(service: str) -> None:
+    """Export traces where the standard `OTEL_*` variables say so; otherwise do nothing."""
+    if not (os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")):
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    provider = TracerProvider(resource=Resource.create({"service.name": f"carejourney-{service}"}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+
+
+def traceparent() -> str | None:
+    """The W3C trace context of the current span, for the envelope."""
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
