@@ -1,0 +1,122 @@
+"""HTTP as every service speaks it: problem details (RFC 9457), body limits, health, metrics, idempotency and ETags."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import structlog
+from fastapi import FastAPI, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from prometheus_client import generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from carejourney import telemetry
+from carejourney.errors import Malformed, Refusal, TooLarge
+from carejourney.ids import derived_id, new_id
+
+log = structlog.get_logger()
+
+MAX_BODY: Final = 8 * 1024 * 1024
+PROBLEM: Final = "application/problem+json"
+
+
+def problem(status: int, slug: str, title: str, detail: str, **extra: object) -> JSONResponse:
+    """A problem document; `extra` members name the place and the remedy, never a child's data."""
+    body = {"type": f"urn:carejourney:problem:{slug}", "title": title, "status": status, "detail": detail, **extra}
+    return JSONResponse(body, status_code=status, media_type=PROBLEM)
+
+
+def add_problems(app: FastAPI) -> None:
+    """Turn every refusal into a problem document."""
+
+    async def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Refusal)  # noqa: S101 - registered for this class alone
+        answer = problem(error.status, error.slug, error.title, error.detail, **error.extra)
+        if error.status == 401:  # noqa: PLR2004
+            answer.headers["www-authenticate"] = "Bearer"
+        return answer
+
+    async def malformed(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
+        places = [
+            {"field": ".".join(str(p) for p in e["loc"] if p != "body"), "reason": e["msg"]} for e in error.errors()
+        ]
+        detail = "; ".join(f"{p['field'] or 'body'}: {p['reason']}" for p in places)
+        return problem(422, Malformed.slug, Malformed.title, detail, fields=places)
+
+    app.add_exception_handler(Refusal, refused)
+    app.add_exception_handler(RequestValidationError, malformed)
+
+
+class LimitBody:
+    """Refuses bodies over a limit before they are read into memory."""
+
+    def __init__(self, app: ASGIApp, limit: int = MAX_BODY) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self._limit:
+            await self._refuse(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._limit:
+                raise TooLarge(f"a request of at most {self._limit} bytes is taken; send it in parts")
+            return message
+
+        await self._app(scope, counted, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        detail = f"a request of at most {self._limit} bytes is taken; send it in parts"
+        await problem(TooLarge.status, TooLarge.slug, TooLarge.title, detail)(scope, receive, send)
+
+
+def command_id(idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> UUID:
+    """The command's own id: from `Idempotency-Key`, or new. FastAPI dependency."""
+    if idempotency_key is None:
+        return new_id()
+    try:
+        return UUID(idempotency_key)
+    except ValueError:
+        return derived_id("idempotency-key", idempotency_key)
+
+
+def expected_version(if_match: Annotated[str | None, Header(max_length=40)] = None) -> int | None:
+    """The stream version of `If-Match`, where given. FastAPI dependency."""
+    if if_match is None or if_match == "*":
+        return None
+    text = if_match.removeprefix("W/").strip('"')
+    if not text.isdigit():
+        raise Malformed('If-Match must be the ETag of the record, such as "7"')
+    return int(text)
+
+
+def etag(version: int) -> dict[str, str]:
+    return {"ETag": f'"{version}"'}
+
+
+def add_health(app: FastAPI, readiness: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+    """`/health/live`, `/health/ready` and `/metrics`."""
+
+    @app.get("/health/live", tags=["operations"], summary="The process answers.")
+    async def live() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/health/ready", tags=["operations"], summary="Database, relay and projector make progress.")
+    async def ready() -> Response:
+        state = await readiness()
+        return JSONResponse(state, status_code=200 if state["ready"] else 503)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(telemetry.REGISTRY), media_type="text/plain; version=0.0.4")

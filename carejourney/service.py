@@ -1,0 +1,197 @@
+"""One service process put together: database, keys, relay, projector, timers and HTTP, from a parts list.
+
+A service's `app.py` gives its `Parts`; `build` makes the FastAPI application that `carejourney run` serves. Starting
+order: database (waited for), HTTP, then Kafka in the background: commands are taken while a broker is away.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaProducer
+from fastapi import APIRouter, FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from carejourney import telemetry
+from carejourney.access import TokenVerifier
+from carejourney.http import LimitBody, add_health, add_problems
+from carejourney.keys import FileKey, Keys, Wrapper
+from carejourney.migrate import migrate
+from carejourney.operations import Operations, operations_router
+from carejourney.projecting import Projecting
+from carejourney.projection import Kinds, Projection
+from carejourney.projector import Projector
+from carejourney.reactions import Clock, Reaction, Reactions
+from carejourney.relay import Relay
+from carejourney.settings import Settings
+from carejourney.store import Store
+from carejourney.subscription import Subscription
+
+log = structlog.get_logger()
+
+DRAIN_SECONDS: Final = 15
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What makes one service this service.
+
+    `topics` are those it publishes on, `listens` those it hears; `keeps` the fact types whose content goes into its
+    copy (None: all of them).
+    """
+
+    name: str
+    title: str
+    catalogue: Mapping[str, Any]
+    topics: Sequence[str]
+    listens: Sequence[str]
+    keeps: frozenset[str] | None
+    migrations: Path
+    routers: Sequence[APIRouter]
+    projections: Sequence[Projection[Any]] = ()
+    reactions: Sequence[Reaction] = ()
+    clock: Clock | None = None
+
+
+@dataclass
+class Running:
+    """The living parts of a service, at `app.state.running`; `engine` is for questions in SQLAlchemy Core."""
+
+    parts: Parts
+    settings: Settings
+    pool: asyncpg.Pool
+    keys_pool: asyncpg.Pool
+    engine: AsyncEngine
+    wrapper: Wrapper
+    keys: Keys
+    store: Store
+    kinds: Kinds
+    projecting: Projecting
+    reactions: Reactions
+    projector: Projector
+    relay: Relay | None = None
+    subscription: Subscription | None = None
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    started: bool = False
+
+
+async def connected(dsn: str, size: int) -> asyncpg.Pool:
+    """A pool, waiting for a database that is not up yet."""
+    wait = 0.1
+    while True:
+        try:
+            return await asyncpg.create_pool(dsn, min_size=1, max_size=size, command_timeout=60, timeout=10)
+        except (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as error:
+            log.warning("database.waiting", fault=type(error).__name__, seconds=wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 5)
+
+
+async def assemble(parts: Parts, settings: Settings) -> Running:
+    """Connect to the databases and put the parts together; nothing of Kafka is touched yet."""
+    dsn = settings.database_url.get_secret_value()
+    if settings.owner_database_url:
+        await migrate(parts.name, parts.migrations, settings.owner_database_url.get_secret_value())
+    pool = await connected(dsn, settings.pool_size)
+    keys_pool = await connected(settings.keys_database_url.get_secret_value(), 2)
+    wrapper = FileKey(settings.key_file)
+    keys = Keys(keys_pool, wrapper)
+    kinds = Kinds(parts.catalogue)
+    store = Store(pool, keys, parts.catalogue, parts.name)
+    projecting = Projecting(parts.name, parts.projections, kinds, keys, wrapper)
+    reactions = Reactions(store, parts.reactions, kinds, parts.clock)
+    return Running(
+        parts=parts,
+        settings=settings,
+        pool=pool,
+        keys_pool=keys_pool,
+        engine=create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=2),
+        wrapper=wrapper,
+        keys=keys,
+        store=store,
+        kinds=kinds,
+        projecting=projecting,
+        reactions=reactions,
+        projector=Projector(pool, projecting, reactions, parts.keeps),
+    )
+
+
+def _background(running: Running, work: Coroutine[Any, Any, None]) -> None:
+    running.tasks.append(asyncio.create_task(work))
+
+
+async def start(running: Running) -> None:
+    """Begin to relay, to listen and to fire timers, in the background."""
+    settings, parts = running.settings, running.parts
+    subscription = Subscription(parts.name, parts.listens, {*parts.topics, *parts.listens}, running.projector, settings)
+    running.subscription = subscription
+
+    async def relaying() -> None:
+        await subscription.connected.wait()
+        producer = AIOKafkaProducer(
+            bootstrap_servers=settings.kafka, enable_idempotence=True, max_batch_size=262_144, linger_ms=0,
+            client_id=f"{parts.name}-relay", request_timeout_ms=15_000,
+        )  # fmt: skip
+        await producer.start()
+        running.relay = Relay(settings.database_url.get_secret_value(), producer, parts.name)
+        running.store.on_append(running.relay.wake)
+        try:
+            await running.relay.run()
+        finally:
+            await producer.stop()
+
+    _background(running, subscription.run())
+    if parts.topics:
+        _background(running, relaying())
+    if parts.reactions:
+        _background(running, running.reactions.run_timers(running.pool))
+    running.started = True
+
+
+async def stop(running: Running) -> None:
+    """Let the batch in hand end, then stop; bounded, so that a pod's grace period is kept."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            if running.subscription:
+                await running.subscription.stop()
+    for task in running.tasks:
+        task.cancel()
+    await asyncio.gather(*running.tasks, return_exceptions=True)
+    await running.engine.dispose()
+    await running.pool.close()
+    await running.keys_pool.close()
+
+
+def build(parts: Parts, settings: Settings, *, on_start: Callable[[Running], None] | None = None) -> FastAPI:
+    """The application of one service."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        telemetry.set_up_tracing(parts.name)
+        running = await assemble(parts, settings)
+        app.state.running = running
+        operations.running = running
+        await start(running)
+        if on_start:
+            on_start(running)
+        try:
+            yield
+        finally:
+            await stop(running)
+
+    operations = Operations()
+    app = FastAPI(title=parts.title, version="1", lifespan=lifespan)
+    app.state.verifier = TokenVerifier(settings.audience, issuer=settings.issuer, jwks_file=settings.jwks_file)
+    app.add_middleware(LimitBody)
+    add_problems(app)
+    add_health(app, operations.readiness)
+    app.include_router(operations_router(operations))
+    for router in parts.routers:
+        app.include_router(router)
+    return app

@@ -1,0 +1,118 @@
+"""What a return states about one child, as a service is told it: the endpoint, its lines, and its answers."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Depends, Request, Response
+
+from carejourney.access import Caller, caller
+from carejourney.commands import Command, Decided, State, carry_out, context_of
+from carejourney.errors import Malformed
+from carejourney.store import Store
+
+MAX_LINES: Final = 2_000
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One child's rows of the tables this service owns; a table of the return without a row for the child is []."""
+
+    command_id: UUID
+    subject: UUID
+    authority: str
+    year: int | None
+    tables: dict[str, list[dict[str, Any]]]
+    known_from: str | None = None
+    complete: bool = False
+    says_all: bool = True
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was refused and what was flagged, by table and row reference."""
+
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    flagged: list[dict[str, Any]] = field(default_factory=list)
+
+    def refuse(
+        self, table: str, row: Mapping[str, Any], column: str, value_class: str, reason: str, remedy: str
+    ) -> None:
+        self.refused.append(
+            {
+                "table": table,
+                "ref": row.get("ref"),
+                "column": column.upper(),
+                "value_class": value_class,
+                "reason": reason,
+                "remedy": remedy,
+            }
+        )
+
+    def flag(self, table: str, row: Mapping[str, Any] | None, column: str, rule: str, reason: str) -> None:
+        ref = row.get("ref") if row else None
+        self.flagged.append({"table": table, "ref": ref, "column": column.upper(), "rule": rule, "reason": reason})
+
+    def notes(self) -> dict[str, Any]:
+        return {"refused": self.refused, "flagged": self.flagged}
+
+
+StateReturn = Callable[[State, Line, Findings], Decided]
+
+
+def statement_router(path: str, kind: str, decide: StateReturn) -> APIRouter:
+    """`POST path` takes what a return states, one child a line, and answers in the same order, one line a child.
+
+    A line carries its own command id, so that a batch sent again changes nothing.
+    """
+    router = APIRouter(tags=["imports"])
+    decode = msgspec.json.Decoder(Line)
+
+    @router.post(path, summary=f"Take what a return states, one child a line ({kind}).")
+    async def state(request: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
+        lines = [line async for line in _lines(request, decode)]
+        _check_rights(who, lines)
+        store: Store = request.app.state.running.store
+        commands = [_command(line, who, store.source, decide, kind) for line in lines]
+        answers = await carry_out(store, commands, now=datetime.now(UTC))
+        body = b"".join(msgspec.json.encode({k: v for k, v in a.items() if k != "recorded"}) + b"\n" for a in answers)
+        return Response(body, media_type="application/x-ndjson")
+
+    return router
+
+
+async def _lines(request: Request, decode: msgspec.json.Decoder[Line]) -> AsyncIterator[Line]:
+    number = 0
+    for text in (await request.body()).splitlines():
+        if not text.strip():
+            continue
+        number += 1
+        if number > MAX_LINES:
+            raise Malformed(f"at most {MAX_LINES} lines are taken at once; send the rest in another request")
+        try:
+            yield decode.decode(text)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise Malformed(f"line {number} is not a statement: {error}", line=number) from error
+
+
+def _check_rights(who: Caller, lines: list[Line]) -> None:
+    for authority in {line.authority for line in lines}:
+        who.may_for(authority, "import")
+    if any(line.known_from for line in lines):
+        who.may("historic-load")
+
+
+def _command(line: Line, who: Caller, source: str, decide: StateReturn, kind: str) -> Command:
+    def decided(state: State) -> Decided:
+        findings = Findings()
+        outcome = decide(state, line, findings)
+        outcome.notes.update(findings.notes())
+        return outcome
+
+    context = context_of(
+        who, source, line.authority, line.command_id, origin="import", role=("import",),
+        known_from=line.known_from, stated_in=f"{kind}/{line.year}" if line.year else kind,
+    )  # fmt: skip
+    return Command(line.command_id, line.subject, decided, context)
