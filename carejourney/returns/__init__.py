@@ -1,0 +1,1 @@
+"""Reading SSDA903 returns and school enrolments, and handing them to the services that own their columns."""

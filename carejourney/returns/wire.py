@@ -1,0 +1,94 @@
+"""What goes between the importer and the services: one JSON object a line, one line a child.
+
+Request of `POST /returns/ssda903` and `/returns/enrolments`: `Line`. Answer: `Answer`, one for each line. Request and
+answer of `POST /subjects/resolve`: `Resolve` and `Resolved`.
+"""
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from carejourney.returns.cells import Value
+
+MEDIA_TYPE: Final = "application/x-ndjson"
+Row: TypeAlias = dict[str, Value]
+
+
+class Resolve(msgspec.Struct):
+    """Ask the register for the subjects of local identifiers; `create` makes those it lacks."""
+
+    authority: str
+    kind: str
+    local_ids: list[str]
+    create: bool
+
+
+class Resolved(msgspec.Struct):
+    """The subjects found, by local identifier; one that is unknown and not created is absent."""
+
+    subjects: dict[str, str]
+    created: int = 0
+
+
+class Line(msgspec.Struct):
+    """What a return says of one child to one service.
+
+    `tables` has every table the service takes something from that the return holds, also with no row for the child;
+    a row has `ref` and the columns the service takes, in lower case. `year` is the collection year, None for
+    enrolments; `known_from` the day a historic return was made; `says_all` is false
+    where a row of the child was refused, so that what is absent may not have vanished.
+    """
+
+    command_id: str
+    subject: str
+    authority: str
+    year: int | None
+    known_from: str | None
+    complete: bool
+    says_all: bool
+    tables: dict[str, list[Row]]
+
+
+class Claim(msgspec.Struct):
+    """Say that a return is this authority's: the same one is then refused under another."""
+
+    authority: str
+    year: int
+    digest: str
+
+
+class ServiceRefusal(msgspec.Struct):
+    """A row a service refuses; without `ref` all rows of the table, without `table` the whole line."""
+
+    value_class: str
+    reason: str
+    remedy: str
+    table: str | None = None
+    ref: int | None = None
+    column: str | None = None
+
+
+class ServiceFlag(msgspec.Struct):
+    """What a service took as stated and would question."""
+
+    rule: str
+    reason: str
+    table: str | None = None
+    ref: int | None = None
+    column: str | None = None
+
+
+class Answer(msgspec.Struct):
+    """What became of one line."""
+
+    subject: str
+    facts: int = 0
+    corrections: int = 0
+    refused: list[ServiceRefusal] = []
+    flagged: list[ServiceFlag] = []
+
+
+encoder: Final = msgspec.json.Encoder()
+subjects_decoder: Final = msgspec.json.Decoder(list[str])
+resolved_decoder: Final = msgspec.json.Decoder(Resolved)
+answer_decoder: Final = msgspec.json.Decoder(Answer)
