@@ -10,7 +10,10 @@ from carejourney.commands import Command, Decide, carry_out, context_of
 from carejourney.errors import NotFound
 
 _AUTHORITY = """
-select authority from received where subject = $1 and authority <> '' order by arrival desc limit 1
+select authority from lane where subject = $1
+union all
+select convert_from(headers, 'UTF8')::json ->> 'ce_authority' from fact where subject = $1
+limit 1
 """
 
 

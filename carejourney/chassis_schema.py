@@ -66,6 +66,7 @@ create table lane (
   subject uuid not null,
   topic text not null,
   version integer not null,
+  authority text not null,
   primary key (subject, topic)
 );
 
@@ -118,8 +119,7 @@ def upgrade_v1(role: str) -> list[str]:
     ]
     grants = [
         f'grant usage on schema public to "{role}"',
-        "do $$ begin execute format('grant temporary on database %I to %I', current_database(), "
-        f"'{role}'); end $$",
+        f"do $$ begin execute format('grant temporary on database %I to %I', current_database(), '{role}'); end $$",
         f'grant select, insert on fact, received, command to "{role}"',
         f'grant select, insert, update on stream, lane, checkpoint to "{role}"',
         f'grant select, update on relay_mark to "{role}"',

@@ -63,13 +63,15 @@ class Draft:
     origin: Origin | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recorded:
-    """A fact as stored and as it travels: headers by name, and the very bytes of its value."""
+    """A fact as stored and as it travels: headers by name, and the very bytes of its value. Not to be changed."""
 
     headers: Mapping[str, str]
-    payload: bytes
+    payload: bytes = field(repr=False)
     topic: str
+    _subject: UUID | None = field(default=None, init=False, repr=False, compare=False)
+    _data: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -81,7 +83,9 @@ class Recorded:
 
     @property
     def subject(self) -> UUID:
-        return UUID(self.headers["ce_subject"])
+        if self._subject is None:
+            self._subject = UUID(self.headers["ce_subject"])
+        return self._subject
 
     @property
     def source(self) -> str:
@@ -112,8 +116,9 @@ class Recorded:
     @property
     def data(self) -> dict[str, Any]:
         """The value as the reader finds it: personal fields still sealed, unknown fields kept."""
-        value: dict[str, Any] = _decode(self.payload)
-        return value
+        if self._data is None:
+            self._data = _decode(self.payload)
+        return self._data
 
     def packed_headers(self) -> bytes:
         return _encode(self.headers)

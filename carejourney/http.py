@@ -9,6 +9,7 @@ from fastapi import FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import generate_latest
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from carejourney import telemetry
@@ -45,7 +46,13 @@ def add_problems(app: FastAPI) -> None:
         detail = "; ".join(f"{p['field'] or 'body'}: {p['reason']}" for p in places)
         return problem(422, Malformed.slug, Malformed.title, detail, fields=places)
 
+    async def unknown(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+        slug = error.detail.lower().replace(" ", "-") if error.status_code != 400 else Malformed.slug  # noqa: PLR2004
+        return problem(error.status_code, slug, error.detail, "see the documentation of this service at /docs")
+
     app.add_exception_handler(Refusal, refused)
+    app.add_exception_handler(HTTPException, unknown)
     app.add_exception_handler(RequestValidationError, malformed)
 
 

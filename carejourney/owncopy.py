@@ -11,18 +11,19 @@ from carejourney.envelope import Recorded, stored
 _COLUMNS = ("subject", "topic", "topic_version", "id", "type", "authority", "headers", "payload")
 
 _LANES = """
-select l.subject, l.topic, l.version from lane l
+select l.subject, l.topic, l.version, p.subject is not null as waits from lane l
 join unnest($1::uuid[], $2::text[]) as w(subject, topic) on l.subject = w.subject and l.topic = w.topic
+left join parked p on p.projection = 'gap' and p.subject = l.subject and p.topic = l.topic
 """
 _MOVE = """
-insert into lane (subject, topic, version) select * from unnest($1::uuid[], $2::text[], $3::int[])
+insert into lane (subject, topic, version, authority)
+select * from unnest($1::uuid[], $2::text[], $3::int[], $4::text[])
 on conflict (subject, topic) do update set version = excluded.version
 """
 _BEYOND = """
 select r.headers, r.payload, r.topic from received r
-join unnest($1::uuid[], $2::text[], $3::int[]) as w(subject, topic, version)
-  on r.subject = w.subject and r.topic = w.topic and r.topic_version > w.version
-order by r.subject, r.topic, r.topic_version
+join unnest($1::uuid[], $2::text[]) as w(subject, topic) on r.subject = w.subject and r.topic = w.topic
+join lane l on l.subject = r.subject and l.topic = r.topic and r.topic_version > l.version
 """
 _FACTS = """
 select r.subject, r.topic, r.headers, r.payload from received r
@@ -47,19 +48,35 @@ class Sorted:
 async def take(connection: asyncpg.Connection, facts: Sequence[Recorded], keep: frozenset[str] | None) -> Sorted:
     """Add a batch to the copy. Facts whose type is not in `keep` only move their lane (None keeps all)."""
     lanes = sorted({(fact.subject, fact.topic) for fact in facts})
-    versions = {(s, t): v for s, t, v in await connection.fetch(_LANES, [s for s, _ in lanes], [t for _, t in lanes])}
+    rows = await connection.fetch(_LANES, [s for s, _ in lanes], [t for _, t in lanes])
+    versions = {(r["subject"], r["topic"]): r["version"] for r in rows}
     before = dict(versions)
+    waiting = {(r["subject"], r["topic"]) for r in rows if r["waits"]}
     result = _sort(facts, versions)
-    await _heal(connection, result, before, versions)
-    rows = [_row(f) for f in (*result.fresh, *result.beyond) if keep is None or f.type in keep or f in result.beyond]
-    known = await _known(connection, result.beyond)
-    rows = [r for r in rows if (r[0], r[1], r[2]) not in known]
-    if rows:
-        await connection.copy_records_to_table("received", records=rows, columns=_COLUMNS)
-    moved = [(lane, v) for lane, v in versions.items() if before.get(lane) != v]
-    if moved:
-        await connection.execute(_MOVE, [s for (s, _), _ in moved], [t for (_, t), _ in moved], [v for _, v in moved])
+    held = await _held(connection, waiting)
+    _heal(result, [f for f in held.values() if f.stream_version > before.get((f.subject, f.topic), 0)], versions)
+    news = [f for f in result.fresh if keep is None or f.type in keep]
+    added = [_row(f) for f in (*news, *result.beyond) if (f.subject, f.topic, f.stream_version) not in held]
+    if added:
+        await connection.copy_records_to_table("received", records=added, columns=_COLUMNS)
+    await _move(connection, facts, before, versions)
     return result
+
+
+async def _move(
+    connection: asyncpg.Connection, facts: Sequence[Recorded], before: dict[Lane, int], versions: dict[Lane, int]
+) -> None:
+    """Write how far each lane has come; one that waits at a gap is written too, so that it is known to wait."""
+    authority = {(f.subject, f.topic): f.headers["ce_authority"] for f in facts}
+    moved = [lane for lane in authority if lane not in before or before[lane] != versions.get(lane, 0)]
+    if moved:
+        await connection.execute(
+            _MOVE,
+            [subject for subject, _ in moved],
+            [topic for _, topic in moved],
+            [versions.get(lane, 0) for lane in moved],
+            [authority[lane] for lane in moved],
+        )
 
 
 def _sort(facts: Iterable[Recorded], versions: dict[Lane, int]) -> Sorted:
@@ -80,38 +97,24 @@ def _sort(facts: Iterable[Recorded], versions: dict[Lane, int]) -> Sorted:
     return result
 
 
-async def _heal(
-    connection: asyncpg.Connection, result: Sorted, before: dict[Lane, int], versions: dict[Lane, int]
-) -> None:
-    """Where a lane moved, facts kept beyond a former gap may now be next."""
-    moved = [lane for lane, v in versions.items() if before.get(lane) != v]
-    rows = await connection.fetch(
-        _BEYOND, [s for s, _ in moved], [t for _, t in moved], [versions[lane] for lane in moved]
-    ) if moved else []  # fmt: skip
-    waiting = sorted(
-        [*(stored(r["headers"], r["payload"], r["topic"]) for r in rows), *result.beyond],
-        key=lambda f: f.stream_version,
-    )
-    for fact in waiting:
+async def _held(connection: asyncpg.Connection, lanes: Iterable[Lane]) -> dict[tuple[UUID, str, int], Recorded]:
+    """What is kept beyond the gaps of these lanes."""
+    waiting = sorted(lanes)
+    if not waiting:
+        return {}
+    rows = await connection.fetch(_BEYOND, [subject for subject, _ in waiting], [topic for _, topic in waiting])
+    facts = (stored(row["headers"], row["payload"], row["topic"]) for row in rows)
+    return {(fact.subject, fact.topic, fact.stream_version): fact for fact in facts}
+
+
+def _heal(result: Sorted, held: Iterable[Recorded], versions: dict[Lane, int]) -> None:
+    """Where a gap was filled, what was kept beyond it is next."""
+    for fact in sorted([*held, *result.beyond], key=lambda f: f.stream_version):
         lane = (fact.subject, fact.topic)
         if fact.stream_version == versions.get(lane, 0) + 1:
             versions[lane] = fact.stream_version
             result.healed.append(lane)
     result.gaps = {lane: fact for lane, fact in result.gaps.items() if fact.stream_version > versions.get(lane, 0)}
-
-
-async def _known(connection: asyncpg.Connection, facts: Sequence[Recorded]) -> set[tuple[UUID, str, int]]:
-    if not facts:
-        return set()
-    rows = await connection.fetch(
-        "select r.subject, r.topic, r.topic_version from received r"
-        " join unnest($1::uuid[], $2::text[], $3::int[]) as w(subject, topic, version)"
-        " on r.subject = w.subject and r.topic = w.topic and r.topic_version = w.version",
-        [f.subject for f in facts],
-        [f.topic for f in facts],
-        [f.stream_version for f in facts],
-    )
-    return {(r[0], r[1], r[2]) for r in rows}
 
 
 def _row(fact: Recorded) -> tuple[UUID, str, int, UUID, str, str, bytes, bytes]:

@@ -1,21 +1,24 @@
 """The projector: Kafka to a service's copy and projections, offsets in the database, once for each fact.
 
 Delivery: at least once from Kafka, once in effect. The offsets of a batch move in the transaction that applies it, by
-compare-and-set under an epoch taken on assignment; a batch that is no longer ours is rolled back and dropped.
+compare-and-set under an epoch taken on assignment; a batch that is no longer ours is rolled back and dropped. A batch
+that cannot be applied is tried again for ever, and seen: it is never passed over.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from uuid import UUID
 
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
 from carejourney import crash, owncopy, telemetry
+from carejourney.checkpoints import Checkpoints, Fenced, Place, id_of
 from carejourney.envelope import Recorded, received
 from carejourney.projecting import Projecting
 from carejourney.reactions import Reactions
@@ -23,39 +26,15 @@ from carejourney.reactions import Reactions
 log = structlog.get_logger()
 
 RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-TRANSIENT: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.ReadOnlySQLTransactionError,
-)
-
-_OWN = """
-insert into checkpoint (topic, partition, next_offset, epoch)
-select topic, partition, 0, 1 from unnest($1::text[], $2::int[]) as w(topic, partition)
-on conflict (topic, partition) do update set epoch = checkpoint.epoch + 1
-returning topic, partition, next_offset, epoch
-"""
-_MOVE = """
-update checkpoint set next_offset = $3, last_id = coalesce($6, last_id), applied = applied + $7, moved_at = now()
-where topic = $1 and partition = $2 and next_offset = $4 and epoch = $5
-"""
-
-
-class Fenced(Exception):  # noqa: N818 - a state, not an error
-    """The batch belongs to another owner by now."""
+DRAIN_SECONDS: Final = 10
+_PARTITION_LOCK: Final = 0x6C61_6E65  # "lane"
 
 
 @dataclass(slots=True)
 class Progress:
-    """What readiness and `lag` tell of: when something last moved, and what is left."""
+    """What readiness and `lag` tell of: when something last moved, what hinders, which logs were not as we left."""
 
-    assigned: set[tuple[str, int]] = field(default_factory=set)
+    assigned: set[Place] = field(default_factory=set)
     moved_at: float = field(default_factory=time.monotonic)
     fault: str | None = None
     lost: list[str] = field(default_factory=list)
@@ -73,13 +52,12 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
     ) -> None:
         self.service = projecting.service
         self.progress = Progress()
+        self.checkpoints = Checkpoints(pool)
         self.subscriber: Any = None
         self._pool = pool
         self._projecting = projecting
         self._reactions = reactions
         self._keep = keep
-        self._epochs: dict[tuple[str, int], int] = {}
-        self._next: dict[tuple[str, int], int] = {}
         self._working = asyncio.Lock()
 
     @property
@@ -88,104 +66,137 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def next_offset(self, tp: TopicPartition) -> int:
         """The first offset not applied yet."""
-        return self._next.get((tp.topic, tp.partition), 0)
+        owned = self.checkpoints.owned.get((tp.topic, tp.partition))
+        return owned.next_offset if owned else 0
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Let the batch in hand end before the partitions go to another member."""
-        async with self._working:
-            for tp in revoked:
-                self._epochs.pop((tp.topic, tp.partition), None)
-                self.progress.assigned.discard((tp.topic, tp.partition))
+        """Let the batch in hand end before the partitions go to another member; if it cannot, it will be fenced."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS), self._working:
+                pass
+        places = [(tp.topic, tp.partition) for tp in revoked]
+        self.checkpoints.release(places)
+        self.progress.assigned.difference_update(places)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Take ownership in the database, and start where it says."""
+        """Take ownership in the database and start where it says. The client drops what is raised here: so wait."""
         partitions = sorted(assigned)
-        consumer = self.consumer
-        if not partitions or consumer is None:
-            return
-        rows = await self._pool.fetch(_OWN, [tp.topic for tp in partitions], [tp.partition for tp in partitions])
-        begin, end = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-        for topic, partition, offset, epoch in rows:
-            tp = TopicPartition(topic, partition)
-            self._epochs[topic, partition] = epoch
-            self._next[topic, partition] = offset
-            if not begin[tp] <= offset <= end[tp]:
-                await self._start_again(tp, begin[tp])
-            consumer.seek(tp, self._next[topic, partition])
-            self.progress.assigned.add((topic, partition))
+        attempt = 0
+        while partitions:
+            try:
+                return await self._assign(partitions)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError) as error:
+                await self._wait(error, attempt)
+                attempt += 1
+        return None
 
-    async def _start_again(self, tp: TopicPartition, offset: int) -> None:
-        """The log no longer holds our place: it was recreated or cut. Read it from its start; duplicates drop."""
-        log.error("projector.log_lost", service=self.service, topic=tp.topic, partition=tp.partition)
-        self.progress.lost.append(f"{tp.topic}/{tp.partition}")
-        await self._pool.execute(
-            "update checkpoint set next_offset = $3 where topic = $1 and partition = $2", tp.topic, tp.partition, offset
-        )
-        self._next[tp.topic, tp.partition] = offset
+    async def _assign(self, partitions: Sequence[TopicPartition]) -> None:
+        consumer = self.consumer
+        if consumer is None:
+            return
+        await self.checkpoints.own([(tp.topic, tp.partition) for tp in partitions])
+        begin, end = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+        for tp in partitions:
+            place = (tp.topic, tp.partition)
+            owned = self.checkpoints.owned[place]
+            if not begin[tp] <= owned.next_offset <= end[tp]:
+                await self._start_again(place, begin[tp])
+            # The last record applied is read once more, to see that this is the log we knew.
+            back = 1 if owned.last_id is not None and owned.next_offset > begin[tp] else 0
+            consumer.seek(tp, owned.next_offset - back)
+            self.progress.assigned.add(place)
+
+    async def _start_again(self, place: Place, offset: int) -> None:
+        log.error("projector.log_lost", service=self.service, topic=place[0], partition=place[1])
+        self.progress.lost.append(f"{place[0]}/{place[1]}")
+        await self.checkpoints.start_again(place, offset)
 
     async def handle(self, records: Sequence[ConsumerRecord]) -> None:
-        """Apply a batch, however often the database or a lock makes us wait; never raises for a fault of the data."""
+        """Apply a batch, however long the database, a lock or a fault makes us wait."""
         async with self._working:
-            await self._until_applied(records)
+            attempt = 0
+            while True:
+                try:
+                    await self._take(records)
+                except Fenced:
+                    telemetry.FENCED.labels(self.service).inc()
+                    log.warning("projector.fenced", service=self.service)
+                    await self._refresh()
+                except Exception as error:  # noqa: BLE001 - whatever it is, the batch must not be passed over
+                    await self._wait(error, attempt)
+                    attempt += 1
+                else:
+                    self.progress.fault = None
+                    self.progress.moved_at = time.monotonic()
+                    return
 
-    async def _until_applied(self, records: Sequence[ConsumerRecord]) -> None:
-        attempt = 0
-        while True:
-            owned = [r for r in records if (r.topic, r.partition) in self._epochs]
-            owned = [r for r in owned if r.offset >= self._next[r.topic, r.partition]]
-            try:
-                if owned:
-                    await self._apply(owned)
-            except Fenced:
-                telemetry.FENCED.labels(self.service).inc()
-                log.warning("projector.fenced", service=self.service)
-                return
-            except TRANSIENT as error:
-                self.progress.fault = type(error).__name__
-                wait = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
-                log.warning("projector.waiting", service=self.service, fault=self.progress.fault, seconds=wait)
-                attempt += 1
-                await asyncio.sleep(wait)
-            else:
-                self.progress.fault = None
-                self.progress.moved_at = time.monotonic()
-                return
+    async def _wait(self, error: Exception, attempt: int) -> None:
+        self.progress.fault = type(error).__name__
+        seconds = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
+        log.warning("projector.waiting", service=self.service, fault=self.progress.fault, seconds=seconds)
+        await asyncio.sleep(seconds)
+
+    async def _refresh(self) -> None:
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await self.checkpoints.refresh()
+
+    async def _take(self, records: Sequence[ConsumerRecord]) -> None:
+        owned: dict[Place, list[ConsumerRecord]] = {}
+        for record in records:
+            place = (record.topic, record.partition)
+            if place in self.checkpoints.owned:
+                owned.setdefault(place, []).append(record)
+        ready = [r for place, batch in owned.items() for r in await self._fitting(place, batch)]
+        if ready:
+            await self._apply(ready)
+
+    async def _fitting(self, place: Place, batch: Sequence[ConsumerRecord]) -> Sequence[ConsumerRecord]:
+        """The records that come next. Where the log is another one, or has a hole, it is read again."""
+        mine = self.checkpoints.owned[place]
+        if mine.last_id is not None:
+            last = next((r for r in batch if r.offset == mine.next_offset - 1), None)
+            if last is not None and id_of(last) != mine.last_id:
+                await self._seek(place, begin=True)
+                return ()
+            mine.last_id = None
+        fresh = [r for r in batch if r.offset >= mine.next_offset]
+        if fresh and fresh[0].offset != mine.next_offset:
+            await self._seek(place, begin=False)
+            return ()
+        return fresh
+
+    async def _seek(self, place: Place, *, begin: bool) -> None:
+        consumer = self.consumer
+        if consumer is None:
+            return
+        tp = TopicPartition(*place)
+        first = (await consumer.beginning_offsets([tp]))[tp]
+        if begin or first > self.checkpoints.owned[place].next_offset:
+            await self._start_again(place, first)
+        consumer.seek(tp, self.checkpoints.owned[place].next_offset)
 
     async def _apply(self, records: Sequence[ConsumerRecord]) -> None:
         started = time.perf_counter()
         facts, unreadable = _read(records)
+        last = {(r.topic, r.partition): r for r in records}
         async with self._pool.acquire() as connection, connection.transaction():
-            for partition in sorted({r.partition for r in records}):
-                await connection.execute("select pg_advisory_xact_lock($1, $2)", _LANE_LOCK, partition)
+            for partition in sorted({partition for _, partition in last}):
+                await connection.execute("select pg_advisory_xact_lock($1, $2)", _PARTITION_LOCK, partition)
             taken = await owncopy.take(connection, facts, self._keep)
             await self._projecting.apply(connection, taken)
             recorded = await self._reactions.react(connection, {f.subject for f in taken.fresh}, taken.fresh)
             await self._set_aside(connection, unreadable)
             crash.point("projector.before_move")
-            moved = await self._move(connection, records)
+            await self.checkpoints.move(connection, last, len(records))
             crash.point("projector.before_commit")
         crash.point("projector.after_commit")
-        self._next.update(moved)
+        self.checkpoints.moved(last)
         if recorded:
             self._reactions.store.appended()
         self._count(facts, taken, unreadable, time.perf_counter() - started)
 
-    async def _move(
-        self, connection: asyncpg.Connection, records: Sequence[ConsumerRecord]
-    ) -> dict[tuple[str, int], int]:
-        last: dict[tuple[str, int], ConsumerRecord] = {(r.topic, r.partition): r for r in records}
-        counts: dict[tuple[str, int], int] = {}
-        for record in records:
-            counts[record.topic, record.partition] = counts.get((record.topic, record.partition), 0) + 1
-        for key, record in last.items():
-            done = await connection.execute(
-                _MOVE, *key, record.offset + 1, self._next[key], self._epochs.get(key), _id_of(record), counts[key]
-            )
-            if done != "UPDATE 1":
-                raise Fenced
-        return {key: record.offset + 1 for key, record in last.items()}
-
-    async def _set_aside(self, connection: asyncpg.Connection, found: list[tuple[ConsumerRecord, str]]) -> None:
+    async def _set_aside(self, connection: asyncpg.Connection, found: Sequence[tuple[ConsumerRecord, str]]) -> None:
+        """Records that hold no fact: kept by their place, so that nothing is lost unseen."""
         for record, reason in found:
             log.error(
                 "projector.unreadable", service=self.service, topic=record.topic, partition=record.partition,
@@ -207,7 +218,6 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
             telemetry.FACTS_APPLIED.labels(self.service, topic).inc(sum(f.topic == topic for f in facts))
 
 
-_LANE_LOCK: Final = 0x6C61_6E65  # "lane"
 _NEEDED: Final = ("ce_id", "ce_type", "ce_subject", "ce_time", "ce_source", "ce_streamversion", "ce_authority")
 
 
@@ -232,13 +242,3 @@ def _read(records: Iterable[ConsumerRecord]) -> tuple[list[Recorded], list[tuple
         else:
             facts.append(fact)
     return facts, unreadable
-
-
-def _id_of(record: ConsumerRecord) -> UUID | None:
-    for name, value in record.headers:
-        if name == "ce_id":
-            try:
-                return UUID(value.decode())
-            except ValueError:
-                return None
-    return None

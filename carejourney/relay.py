@@ -72,6 +72,7 @@ class Relay:
             try:
                 await self._lead()
             except (OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                attempt = 0 if self.fault is None else attempt
                 self.fault = type(error).__name__
                 wait = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
                 log.warning("relay.waiting", service=self._service, fault=self.fault, seconds=wait)
@@ -123,9 +124,10 @@ class Relay:
 
     async def _publish(self, rows: list[asyncpg.Record]) -> None:
         groups: dict[tuple[str, int], list[asyncpg.Record]] = {}
+        topics = {row["topic"] for row in rows}
+        partitions = {topic: len(await self._producer.partitions_for(topic)) for topic in topics}
         for row in rows:
-            partitions = len(await self._producer.partitions_for(row["topic"]))
-            partition = partition_of(str(row["subject"]).encode(), partitions)
+            partition = partition_of(str(row["subject"]).encode(), partitions[row["topic"]])
             groups.setdefault((row["topic"], partition), []).append(row)
         acknowledged = [
             future

@@ -15,7 +15,7 @@ from typing import Any, Final
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Response
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from carejourney import telemetry
@@ -31,7 +31,7 @@ from carejourney.reactions import Clock, Reaction, Reactions
 from carejourney.relay import Relay
 from carejourney.settings import Settings
 from carejourney.store import Store
-from carejourney.subscription import Subscription
+from carejourney.subscription import Subscription, describe
 
 log = structlog.get_logger()
 
@@ -168,6 +168,15 @@ async def stop(running: Running) -> None:
     await running.keys_pool.close()
 
 
+def _add_asyncapi(app: FastAPI, parts: Parts, settings: Settings) -> None:
+    """`/asyncapi.json`: what the service subscribes to."""
+
+    @app.get("/asyncapi.json", tags=["operations"], summary="AsyncAPI 3 document of the service's subscriptions.")
+    async def asyncapi() -> Response:
+        document = describe(parts.name, parts.title, parts.listens, settings)
+        return Response(document, media_type="application/json")
+
+
 def build(parts: Parts, settings: Settings, *, on_start: Callable[[Running], None] | None = None) -> FastAPI:
     """The application of one service."""
 
@@ -192,6 +201,7 @@ def build(parts: Parts, settings: Settings, *, on_start: Callable[[Running], Non
     add_problems(app)
     add_health(app, operations.readiness)
     app.include_router(operations_router(operations))
+    _add_asyncapi(app, parts, settings)
     for router in parts.routers:
         app.include_router(router)
     return app

@@ -17,7 +17,7 @@ import msgspec
 
 from carejourney import crash
 from carejourney.envelope import CORRECTED, RETRACTED, Context, Draft, Recorded, headers_of, instant, stored
-from carejourney.errors import Malformed
+from carejourney.errors import Malformed, Refusal
 from carejourney.keys import Keys, SubjectKey, seal_fields
 
 MAX_PAYLOAD = 900_000
@@ -120,14 +120,21 @@ class Unit:
         return fact
 
     def _sealed(self, draft: Draft) -> dict[str, Any]:
-        key = self.keys[draft.subject]
         data: dict[str, Any] = draft.body.model_dump(mode="json")
         if draft.body.wire in {CORRECTED, RETRACTED}:
             for change in (data, *data.get("consequences", ())):
                 if change.get("replacement") is not None:
-                    seal_fields(change["replacement"], self._catalogue[change["type"]].personal_fields(), key)
+                    self._seal(draft.subject, change["replacement"], self._catalogue[change["type"]])
             return data
-        return seal_fields(data, draft.body.personal_fields(), key)
+        return self._seal(draft.subject, data, draft.body)
+
+    def _seal(self, subject: UUID, data: dict[str, Any], kind: Any) -> dict[str, Any]:
+        fields = [f for f in kind.personal_fields() if data.get(f) is not None]
+        if not fields:
+            return data
+        if subject not in self.keys:
+            raise Refusal("the key of this record was destroyed; nothing personal can be added to it")
+        return seal_fields(data, fields, self.keys[subject])
 
     def remember(self, command: UUID, subject: UUID, answer: object) -> None:
         """Keep the answer to a command: sent again, it gets the same and changes nothing."""

@@ -29,6 +29,10 @@ async def _records(message: KafkaMessage) -> Any:
     return message.raw_message
 
 
+async def _nothing(_: Any) -> None:
+    """Stands for the projector where the subscription is only described."""
+
+
 def make_broker(service: str, topics: Sequence[str], projector: Projector | None, settings: Settings) -> KafkaBroker:
     """The broker with the service's one subscription; also what the AsyncAPI document is made from."""
     broker = KafkaBroker(settings.kafka, client_id=service, apply_types=False, logger=None)
@@ -48,11 +52,21 @@ def make_broker(service: str, topics: Sequence[str], projector: Projector | None
         max_partition_fetch_bytes=4 * 1024 * 1024,
         listener=projector,
         decoder=_records,
+        title=service,
+        description=f"Facts that {service} listens to; offsets are kept in its database.",
     )
     if projector is not None:
         projector.subscriber = subscriber
-        subscriber(projector.handle)
+    subscriber(projector.handle if projector is not None else _nothing)
     return broker
+
+
+def describe(service: str, title: str, topics: Sequence[str], settings: Settings) -> bytes:
+    """The AsyncAPI 3 document of a service's subscription."""
+    from faststream.specification import AsyncAPI  # noqa: PLC0415 - only when it is asked for
+
+    broker = make_broker(service, topics, None, settings)
+    return AsyncAPI(broker, title=title, version="1", schema_version="3.0.0").to_specification().to_json().encode()
 
 
 class Subscription:

@@ -1,0 +1,75 @@
+"""`carejourney demo` and `carejourney sample`: a generated authority, loaded and ready to look at."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import httpx
+import typer
+from rich.console import Console
+
+from carejourney.cli.connecting import Installation, installation
+from carejourney.cli.importing import enrolments, ssda903
+
+DEMO = {"children": 120, "years": "2024-2026", "seed": 1, "authority": "E08000025"}
+
+
+def make_sample(out: Path, *, children: int, years: str, seed: int, authority: str, console: Console) -> None:
+    """Write the sample; a wrong range of years or authority is named."""
+    from carejourney.sample import generate  # noqa: PLC0415 - loads a directory of postcodes
+
+    found = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", years)
+    if not found:
+        raise typer.BadParameter(f"--years {years}: write one collection year or a range, such as 2024-2026")
+    span = (int(found[1]), int(found[2] or found[1]))
+    try:
+        made = generate(children, span, seed, out, authority)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    rows = sum(made.rows.values())
+    console.print(
+        f"{made.children} children, {rows} rows in {len(made.folders)} returns, {made.enrolments} enrolments in {out}"
+    )
+
+
+def demonstrate(data: Path, console: Console) -> None:
+    """Load the sample into the running system and say where to look."""
+    folder, authority = data / "sample", str(DEMO["authority"])
+    if not (folder / "enrolments.csv").exists():
+        make_sample(
+            folder, children=120, years=str(DEMO["years"]), seed=1, authority=authority, console=Console(stderr=True)
+        )
+    returns = sorted(p for p in folder.iterdir() if p.is_dir())
+    ssda903(returns, authority, data=data)
+    enrolments(folder / "enrolments.csv", authority, data=data)
+    place = installation(data)
+    child = asyncio.run(_a_child(place, authority))
+    console.print()
+    console.print("Look at:", style="bold")
+    for title, service, path in (
+        ("one child's journey", "journey", f"/pages/children/{child}"),
+        ("every child of the authority", "journey", "/pages/children"),
+        ("the virtual school roll", "education", "/pages/roll"),
+    ):
+        console.print(f"  {title:30} {sign_in(place, service, path)}", soft_wrap=True, highlight=False)
+    console.print(f"  {'the same in the terminal':30} carejourney history {child}", soft_wrap=True, highlight=False)
+    for service in ("placement", "planning", "education", "health", "leaving_care", "journey"):
+        console.print(f"  {'API of ' + service:30} {place.urls[service]}/docs", soft_wrap=True, highlight=False)
+    console.print("Stop it with `carejourney down`; it is kept in " + str(data))
+
+
+def sign_in(place: Installation, service: str, path: str) -> str:
+    """An address that signs a browser in and goes on to a page; for the development issuer only."""
+    return f"{place.urls[service]}/sign-in?token={place.token}&next={path}"
+
+
+async def _a_child(place: Installation, authority: str) -> str:
+    """The child of the sample whose journey has the most to show."""
+    async with place.client("journey") as client:
+        try:
+            answer = await client.get("/children", params={"authority": authority})
+            children = answer.raise_for_status().json()
+        except httpx.HTTPError:
+            return ""
+    rows = children["children"] if isinstance(children, dict) else children
+    return str(rows[0]["subject"]) if rows else ""

@@ -1,0 +1,130 @@
+"""The commands of `carejourney`, each a thin word for what its module does."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from carejourney.cli import importing, lagging, reading
+from carejourney.cli.connecting import DEFAULT_DATA, AsJson, ConnectionProblem, Data, installation
+from carejourney.cli.demonstrating import demonstrate, make_sample
+from carejourney.cli.provisioning import migrate_service, provision_server
+from carejourney.cli.rebuilding import rebuild
+from carejourney.cli.running import run_service
+
+app = typer.Typer(
+    help="Facts about children in care, and the journey they tell.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(importing.app, name="import")
+app.command("history")(reading.history)
+app.command("rebuild")(rebuild)
+
+PortBase = Annotated[
+    int | None, typer.Option("--port-base", help="Take ports from here on; remembered in the data folder.")
+]
+
+
+@app.command()
+def up(
+    *,
+    data: Data = DEFAULT_DATA,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when everything is ready.")] = False,
+    port_base: PortBase = None,
+) -> None:
+    """Run the whole system on this machine: PostgreSQL, Kafka and the six services."""
+    from carejourney.embedded import commands  # noqa: PLC0415 - the embedded extra is not everywhere
+
+    raise typer.Exit(commands.up(data, detach=detach, port_base=port_base))
+
+
+@app.command()
+def down(*, data: Data = DEFAULT_DATA) -> None:
+    """Stop the system that `up` started."""
+    from carejourney.embedded import commands  # noqa: PLC0415 - as above
+
+    raise typer.Exit(commands.down(data))
+
+
+@app.command()
+def status(*, data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
+    """What runs, and whether it is ready."""
+    from carejourney.embedded import commands  # noqa: PLC0415 - as above
+
+    raise typer.Exit(commands.status(data, as_json=as_json))
+
+
+@app.command()
+def demo(*, data: Data = DEFAULT_DATA, port_base: PortBase = None) -> None:
+    """Start the system, load a generated authority, and say where to look."""
+    from carejourney.embedded import commands  # noqa: PLC0415 - as above
+
+    if commands.up(data, detach=True, port_base=port_base):
+        raise typer.Exit(1)
+    demonstrate(data, Console())
+
+
+@app.command()
+def run(
+    service: Annotated[str, typer.Argument(help="placement, planning, education, health, leaving-care, journey")],
+) -> None:
+    """Serve one service, with settings from the environment: what containers run."""
+    run_service(service)
+
+
+@app.command()
+def provision(
+    *,
+    secrets: Annotated[
+        Path | None, typer.Option(help="Development only: make passwords and keys in this folder.")
+    ] = None,
+) -> None:
+    """Make databases, roles and the key store on a PostgreSQL server; settings from the environment."""
+    raise typer.Exit(provision_server(secrets))
+
+
+@app.command()
+def migrate(service: Annotated[str, typer.Argument(help="The service whose database is brought up to date.")]) -> None:
+    """Bring one service's database to its newest revision; settings from the environment."""
+    raise typer.Exit(migrate_service(service))
+
+
+@app.command()
+def lag(*, as_json: AsJson = False, data: Data = DEFAULT_DATA) -> None:
+    """What was recorded and is not yet in every projection."""
+    state = asyncio.run(lagging.measure(installation(data)))
+    if as_json:
+        sys.stdout.write(json.dumps(state) + "\n")
+    else:
+        lagging.show(Console(), state)
+
+
+@app.command()
+def sample(
+    *,
+    children: Annotated[int, typer.Option(min=1, help="Children in care on the last 31 March.")] = 200,
+    years: Annotated[str, typer.Option(help="Collection years, such as 2024-2026.")] = "2024-2026",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    authority: Annotated[str, typer.Option(help="ONS code whose postcodes are used.")] = "E08000025",
+) -> None:
+    """Write a generated authority: returns and enrolments."""
+    make_sample(out, children=children, years=years, seed=seed, authority=authority, console=Console(stderr=True))
+
+
+def main() -> None:
+    """Run the program; a problem with the installation is told in one sentence, exit status 1."""
+    if sys.argv[1:2] == ["run"] and len(sys.argv) == 3:  # noqa: PLR2004 - the fast way for what containers run
+        run_service(sys.argv[2])
+        return
+    try:
+        app()
+    except ConnectionProblem as problem:
+        Console(stderr=True).print(str(problem), highlight=False, markup=False, soft_wrap=True)
+        raise SystemExit(1) from problem

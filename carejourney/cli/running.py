@@ -1,0 +1,33 @@
+"""`carejourney run SERVICE`: what a container, a pod and the embedded stack execute."""
+
+import importlib
+import sys
+
+import uvicorn
+from pydantic import ValidationError
+
+from carejourney.logs import set_up_logs
+from carejourney.settings import Settings
+
+SERVICES = ("placement", "planning", "education", "health", "leaving_care", "journey")
+
+
+def run_service(name: str) -> None:
+    """Serve one service until told to stop. Exits with status 2 where the settings are wrong, naming each."""
+    service = name.replace("-", "_")
+    if service not in SERVICES:
+        sys.stderr.write(f"there is no service {name}; choose one of: {', '.join(SERVICES)}\n")
+        raise SystemExit(2)
+    set_up_logs(service)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for one in error.errors():
+            place = "_".join(["CAREJOURNEY", *(str(p) for p in one["loc"])]).upper() if one["loc"] else "settings"
+            sys.stderr.write(f"{place}: {one['msg']}\n")
+        raise SystemExit(2) from error
+    app = importlib.import_module(f"services.{service}.app").make()
+    uvicorn.run(
+        app, host=settings.host, port=settings.port, loop="uvloop", http="httptools", log_config=None,
+        access_log=False, timeout_graceful_shutdown=20, lifespan="on",
+    )  # fmt: skip
