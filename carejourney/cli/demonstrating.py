@@ -1,29 +1,39 @@
 """`carejourney demo` and `carejourney sample`: a generated authority, loaded and ready to look at."""
 
 import asyncio
+import json
 import re
 from pathlib import Path
 
 import httpx
 import typer
 from rich.console import Console
+from rich.progress import Progress as Bar
 
-from carejourney.cli.connecting import Installation, installation
+from carejourney.cli.connecting import ConnectionProblem, Installation, installation, told
 from carejourney.cli.importing import enrolments, ssda903
 
-DEMO = {"children": 120, "years": "2024-2026", "seed": 1, "authority": "E08000025"}
+DEMO_AUTHORITY = "E08000025"
+TO_SHOW = ("care", "legal_status", "placement", "school", "health", "missing", "review", "birthday")
 
 
 def make_sample(out: Path, *, children: int, years: str, seed: int, authority: str, console: Console) -> None:
     """Write the sample; a wrong range of years or authority is named."""
-    from carejourney.sample import generate  # noqa: PLC0415 - loads a directory of postcodes
+    from carejourney.postcodes import PostcodesUnavailableError  # noqa: PLC0415 - loads what few commands need
+    from carejourney.sample import generate  # noqa: PLC0415 - as above
 
     found = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", years)
     if not found:
         raise typer.BadParameter(f"--years {years}: write one collection year or a range, such as 2024-2026")
     span = (int(found[1]), int(found[2] or found[1]))
     try:
-        made = generate(children, span, seed, out, authority)
+        with Bar(console=console, disable=not console.is_terminal) as bar:
+            task = bar.add_task("children", total=None)
+            made = generate(
+                children, span, seed, out, authority, lambda done, total: bar.update(task, completed=done, total=total)
+            )
+    except PostcodesUnavailableError as error:
+        raise ConnectionProblem(str(error)) from error
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     rows = sum(made.rows.values())
@@ -34,11 +44,9 @@ def make_sample(out: Path, *, children: int, years: str, seed: int, authority: s
 
 def demonstrate(data: Path, console: Console) -> None:
     """Load the sample into the running system and say where to look."""
-    folder, authority = data / "sample", str(DEMO["authority"])
+    folder, authority = data / "sample", DEMO_AUTHORITY
     if not (folder / "enrolments.csv").exists():
-        make_sample(
-            folder, children=120, years=str(DEMO["years"]), seed=1, authority=authority, console=Console(stderr=True)
-        )
+        make_sample(folder, children=120, years="2024-2026", seed=1, authority=authority, console=Console(stderr=True))
     returns = sorted(p for p in folder.iterdir() if p.is_dir())
     ssda903(returns, authority, data=data)
     enrolments(folder / "enrolments.csv", authority, data=data)
@@ -65,11 +73,17 @@ def sign_in(place: Installation, service: str, path: str) -> str:
 
 async def _a_child(place: Installation, authority: str) -> str:
     """The child of the sample whose journey has the most to show."""
-    async with place.client("journey") as client:
-        try:
-            answer = await client.get("/children", params={"authority": authority})
-            children = answer.raise_for_status().json()
-        except httpx.HTTPError:
-            return ""
-    rows = children["children"] if isinstance(children, dict) else children
-    return str(rows[0]["subject"]) if rows else ""
+    best, most = "", -1
+    try:
+        async with (
+            place.client("journey") as client,
+            client.stream("GET", "/histories", params={"authority": authority}) as answer,
+        ):
+            answer.raise_for_status()
+            async for line in answer.aiter_lines():
+                found = json.loads(line)
+                shown = sum(min(len(found["lanes"][lane]), 6) for lane in TO_SHOW)
+                best, most = max((best, most), (found["child"], shown), key=lambda one: one[1])
+    except httpx.HTTPError as error:
+        raise told(error) from error
+    return best
