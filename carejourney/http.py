@@ -49,7 +49,9 @@ def add_problems(app: FastAPI) -> None:
     async def unknown(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
         slug = error.detail.lower().replace(" ", "-") if error.status_code != 400 else Malformed.slug  # noqa: PLR2004
-        return problem(error.status_code, slug, error.detail, "see the documentation of this service at /docs")
+        answer = problem(error.status_code, slug, error.detail, "see the documentation of this service at /docs")
+        answer.headers.update(error.headers or {})
+        return answer
 
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(HTTPException, unknown)

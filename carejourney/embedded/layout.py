@@ -143,5 +143,6 @@ def service_environment(folders: Folders, ports: Ports, service: str, passwords:
         "CAREJOURNEY_JWKS_FILE": str(folders.jwks),
         "CAREJOURNEY_TOPIC_REPLICATION": "1",
         "CAREJOURNEY_INSTANCE": f"{service}-0",
-        "CAREJOURNEY_PLACEMENT_URL": service_url(ports, "placement"),
+        "CAREJOURNEY_PUBLIC_EDUCATION_URL": service_url(ports, "education"),
+        "CAREJOURNEY_PUBLIC_JOURNEY_URL": service_url(ports, "journey"),
     }

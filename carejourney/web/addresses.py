@@ -7,12 +7,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Addresses(BaseSettings):
-    """Addresses as a browser must use them: `CAREJOURNEY_EDUCATION_URL`, `CAREJOURNEY_JOURNEY_URL`."""
+    """Addresses as a browser must use them, which need not be those that services have for programs."""
 
-    model_config = SettingsConfigDict(env_prefix="CAREJOURNEY_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
-    education_url: str = Field(default="http://127.0.0.1:8003", pattern=r"^https?://")
-    journey_url: str = Field(default="http://127.0.0.1:8006", pattern=r"^https?://")
+    education_url: str = Field(
+        default="http://127.0.0.1:8003", pattern=r"^https?://", validation_alias="CAREJOURNEY_PUBLIC_EDUCATION_URL"
+    )
+    journey_url: str = Field(
+        default="http://127.0.0.1:8006", pattern=r"^https?://", validation_alias="CAREJOURNEY_PUBLIC_JOURNEY_URL"
+    )
 
     @field_validator("education_url", "journey_url")
     @classmethod

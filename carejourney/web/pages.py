@@ -5,11 +5,11 @@ from functools import cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
-from jinja2 import ChoiceLoader, Environment, PackageLoader
+from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader
 
 from carejourney.access import Caller, caller
 from carejourney.errors import Malformed, Refusal, Unauthenticated
@@ -30,9 +30,12 @@ POLICY: Final = {
 def _environment(service: str) -> Environment:
     """Templates of one service, of the shared layout, and the components of GOV.UK Frontend."""
     own = PackageLoader(f"services.{service}")
-    shared = (PackageLoader("carejourney.web"), PackageLoader("govuk_frontend_jinja"))
+    components = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
     environment = Environment(
-        loader=ChoiceLoader([own, *shared]), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=ChoiceLoader([own, PackageLoader("carejourney.web"), components]),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
     environment.globals["asset"] = asset_path
@@ -55,14 +58,16 @@ def render(request: Request, template_name: str, *, status: int = 200, **context
     return HTMLResponse(page, status_code=status, headers=dict(POLICY))
 
 
+class SignInNeeded(Unauthenticated):
+    """A page was asked for by nobody who is signed in; its router sends them to sign in."""
+
+
 async def page_caller(request: Request) -> Caller:
     """The caller of a page: FastAPI dependency. Who is not signed in is sent to sign in, and comes back."""
     try:
         request.state.who = who = await caller(request)
     except Unauthenticated as error:
-        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        location = f"/sign-in?{urlencode({'next': wanted})}"
-        raise HTTPException(303, headers={"Location": location, "Cache-Control": "no-store"}) from error
+        raise SignInNeeded(error.detail) from error
     return who
 
 
@@ -75,12 +80,20 @@ class PageRoute(APIRoute):
         async def handled(request: Request) -> Response:
             try:
                 return await handle(request)
+            except SignInNeeded:
+                return _to_sign_in(request)
             except Refusal as refusal:
                 return _refused(request, refusal)
             except RequestValidationError:
                 return _refused(request, Malformed("The address of this page holds something that cannot be read."))
 
         return handled
+
+
+def _to_sign_in(request: Request) -> Response:
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    location = f"/sign-in?{urlencode({'next': wanted})}"
+    return RedirectResponse(location, status_code=303, headers={"Cache-Control": "no-store"})
 
 
 def _refused(request: Request, refusal: Refusal) -> HTMLResponse:

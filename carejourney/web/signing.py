@@ -25,10 +25,14 @@ def safe_next(wanted: str, home: str) -> str:
     return home if parts.scheme or parts.netloc or parts.path.startswith("/sign-") else wanted
 
 
-def page_routes(home: str = "/") -> APIRouter:
-    """Sign-in, sign-out and the static files; `home` is where a sign-in leads that came from nowhere."""
+def page_routes(home: str) -> APIRouter:
+    """Sign-in, sign-out and the static files; `home` is the service's first page, where `/` leads too."""
     router = page_router()
     add_assets(router)
+
+    @router.get("/")
+    async def begin() -> Response:
+        return RedirectResponse(home, status_code=303)
 
     @router.get("/sign-in")
     async def ask(

@@ -1,0 +1,105 @@
+"""Education over HTTP."""
+
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from carejourney.access import Caller, caller
+from carejourney.answering import answer_command, authority_of
+from carejourney.http import command_id, etag, expected_version
+from carejourney.statements import statement_router
+from services.education import domain
+from services.education.answers import Education, Roll, education, roll_child
+from services.education.asking import (
+    PAGE_SIZE,
+    READERS,
+    InCare,
+    Question,
+    ask_roll,
+    standing_facts,
+    the_authority,
+    today_of,
+    version_of,
+)
+from services.education.roll import SORTS
+from services.education.stating import state_enrolments, state_return
+
+WRITERS = ("virtual-school", "social-work")
+SORT = Query(pattern=f"^-?({'|'.join(SORTS)})$", description="A column; descending with a minus before it.")
+
+router = APIRouter(tags=["education"])
+router.include_router(statement_router("/returns/ssda903", "ssda903", state_return))
+router.include_router(statement_router("/returns/enrolments", "enrolments", state_enrolments))
+
+
+@router.post("/children/{child}/school-changes", status_code=201, summary="Record that the child begins at a school.")
+async def change_school(
+    child: UUID,
+    command: domain.ChangeSchool,
+    request: Request,
+    response: Response,
+    who: Annotated[Caller, Depends(caller)],
+    command_id: Annotated[UUID, Depends(command_id)],
+    expected: Annotated[int | None, Depends(expected_version)],
+) -> dict[str, Any]:
+    who.may(*WRITERS)
+    return await answer_command(
+        request, response, child, who, command_id, expected, lambda state: domain.change_school(command, state)
+    )
+
+
+@router.post("/children/{child}/school-leavings", status_code=201, summary="Record that the child leaves a school.")
+async def leave_school(
+    child: UUID,
+    command: domain.LeaveSchool,
+    request: Request,
+    response: Response,
+    who: Annotated[Caller, Depends(caller)],
+    command_id: Annotated[UUID, Depends(command_id)],
+    expected: Annotated[int | None, Depends(expected_version)],
+) -> dict[str, Any]:
+    who.may(*WRITERS)
+    return await answer_command(
+        request, response, child, who, command_id, expected, lambda state: domain.leave_school(command, state)
+    )
+
+
+@router.get("/roll", summary="The virtual roll of one authority, searched and sorted.")
+async def roll(
+    request: Request,
+    who: Annotated[Caller, Depends(caller)],
+    authority: Annotated[str | None, Query(max_length=12, description="Needed unless the token covers one.")] = None,
+    q: Annotated[str, Query(max_length=200, description="A whole local id or UPN, or part of a school's name.")] = "",
+    in_care: InCare = InCare.NOW,
+    sort: Annotated[str, SORT] = "local_id",
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+    size: Annotated[int, Query(ge=1, le=500)] = PAGE_SIZE,
+) -> Roll:
+    running = request.app.state.running
+    question = Question(the_authority(who, authority), q, in_care, sort, page, size)
+    found = await ask_roll(running, question)
+    return Roll(
+        authority=question.authority,
+        as_of=today_of(running),
+        total=found.total,
+        page=found.page,
+        pages=found.pages,
+        children=[roll_child(one) for one in found.entries],
+    )
+
+
+@router.get("/children/{child}/education", summary="A child's schools and pupil number, with the facts behind them.")
+async def read_education(
+    child: UUID,
+    request: Request,
+    response: Response,
+    who: Annotated[Caller, Depends(caller)],
+    true_on: Annotated[date | None, Query(description="The day asked about; today where absent.")] = None,
+) -> Education:
+    who.may(*READERS)
+    running = request.app.state.running
+    await authority_of(running, child, who)
+    response.headers.update(etag(await version_of(running, child)))
+    return education(child, await standing_facts(running, child), true_on or today_of(running))
