@@ -15,7 +15,7 @@ from carejourney.standing import Standing
 _LONDON = ZoneInfo("Europe/London")
 
 
-class Said(msgspec.Struct, frozen=True, array_like=True, order=True):
+class Said(msgspec.Struct, frozen=True, array_like=True):
     """One standing fact, as much as a policy asks of it; small enough to be kept in a projection's state."""
 
     effective: date
