@@ -7,6 +7,7 @@ field's name. When the key is destroyed, reading gives `FORGOTTEN`.
 import base64
 import hmac
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 PREFIX: Final = "sealed.1."
 FORGOTTEN: Final = "(forgotten)"
+REMEMBERED_SECONDS: Final = 60
 _NONCE = 12
 
 SCHEMA = """
@@ -88,25 +90,30 @@ class SubjectKey:
         return f"{PREFIX}{self.subject}.{base64.urlsafe_b64encode(sealed).decode()}"
 
     def open(self, field: str, value: str) -> str:
-        raw = base64.urlsafe_b64decode(value.rsplit(".", 1)[1])
+        """The plain text; `FORGOTTEN` for what was sealed with another key, for another field, or not at all."""
         try:
+            raw = base64.urlsafe_b64decode(value.rsplit(".", 1)[1])
             return self._aead.decrypt(raw[:_NONCE], raw[_NONCE:], f"{self.subject}.{field}".encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             return FORGOTTEN
 
 
 class Keys:
-    """The key store as one service sees it: reads keys in bulk, makes missing ones, remembers the recent."""
+    """The key store as one service sees it: reads keys in bulk, makes missing ones, remembers for a minute."""
 
     def __init__(self, pool: asyncpg.Pool, wrapper: Wrapper, remember: int = 20_000) -> None:
         self._pool = pool
         self._wrapper = wrapper
         self._remember = remember
         self._known: dict[UUID, SubjectKey] = {}
+        self._since = time.monotonic()
 
     async def of(self, subjects: Iterable[UUID], *, create: bool = False) -> dict[UUID, SubjectKey]:
         """Keys of these subjects; a destroyed key is absent. With `create`, subjects never seen get one."""
         wanted = set(subjects)
+        if time.monotonic() - self._since > REMEMBERED_SECONDS:
+            self._known.clear()
+            self._since = time.monotonic()
         found = {s: self._known[s] for s in wanted if s in self._known}
         missing = sorted(wanted - found.keys())
         if missing and create:

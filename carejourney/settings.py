@@ -27,7 +27,6 @@ class Settings(BaseSettings):
     jwks_file: Path | None = Field(default=None, description="Public keys of the development issuer.")
     topic_replication: int = Field(default=3, ge=1)
     topic_partitions: int = Field(default=12, ge=1)
-    placement_url: str = "http://127.0.0.1:8001"
     pool_size: int = Field(default=8, ge=2, le=100)
 
     @model_validator(mode="after")

@@ -60,15 +60,22 @@ def installation(data: Path) -> Installation:
 
 
 def _token(folders: Folders) -> str:
-    if token := os.environ.get("CAREJOURNEY_TOKEN"):
-        return token
+    return os.environ.get("CAREJOURNEY_TOKEN") or mint(_issuer_key(folders), "command-line", ROLES)
+
+
+def issuer_key(data: Path) -> Path:
+    """The key file of the development issuer: `CAREJOURNEY_ISSUER_KEY_FILE`, else that of the data folder."""
+    return _issuer_key(Folders.at(data))
+
+
+def _issuer_key(folders: Folders) -> Path:
     key = Path(os.environ.get("CAREJOURNEY_ISSUER_KEY_FILE", folders.issuer))
     if not key.exists():
         raise ConnectionProblem(
             f"no system was started in {folders.root} and CAREJOURNEY_TOKEN is not set:"
             " run `carejourney up`, name its folder with --data, or set CAREJOURNEY_TOKEN"
         )
-    return mint(key, "command-line", ROLES)
+    return key
 
 
 def told(error: httpx.HTTPError) -> ConnectionProblem:

