@@ -1,0 +1,3 @@
+from carejourney.migrations import run
+
+run()
