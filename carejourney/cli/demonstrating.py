@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import re
+import shutil
+import sys
 from pathlib import Path
 
 import httpx
@@ -10,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from carejourney.cli.connecting import ConnectionProblem, Installation, installation, told
+from carejourney.cli.connecting import DEFAULT_DATA, ConnectionProblem, Installation, installation, told
 from carejourney.cli.importing import enrolments, ssda903
 
 DEMO_AUTHORITY = "E08000025"
@@ -60,10 +63,18 @@ def demonstrate(data: Path, console: Console) -> None:
         ("the virtual school roll", "education", "/pages/roll"),
     ):
         console.print(f"  {title:30} {sign_in(place, service, path)}", soft_wrap=True, highlight=False)
-    console.print(f"  {'the same in the terminal':30} carejourney history {child}", soft_wrap=True, highlight=False)
+    kept = "" if data == DEFAULT_DATA else f" --data {data}"
+    command = f"{_program()} history {child}{kept}"
+    console.print(f"  {'the same in the terminal':30} {command}", soft_wrap=True, highlight=False)
     for service in ("placement", "planning", "education", "health", "leaving_care", "journey"):
         console.print(f"  {'API of ' + service:30} {place.urls[service]}/docs", soft_wrap=True, highlight=False)
-    console.print("Stop it with `carejourney down`; it is kept in " + str(data))
+    console.print(f"Stop it with `{_program()} down{kept}`; everything is kept in {data}.", highlight=False)
+
+
+def _program() -> str:
+    """How this program was called, so that a line can be copied."""
+    called = Path(sys.argv[0])
+    return "carejourney" if shutil.which("carejourney") else os.path.relpath(called)
 
 
 def sign_in(place: Installation, service: str, path: str) -> str:
