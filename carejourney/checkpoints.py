@@ -17,7 +17,7 @@ on conflict (topic, partition) do update set epoch = checkpoint.epoch + 1
 returning topic, partition, next_offset, epoch, last_id
 """
 _MOVE: Final = """
-update checkpoint c set next_offset = m.next_offset, last_id = coalesce(m.last_id, c.last_id),
+update checkpoint c set next_offset = m.next_offset, last_id = m.last_id,
   applied = c.applied + m.applied, moved_at = now()
 from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::uuid[], $7::bigint[])
   as m(topic, partition, next_offset, expected, epoch, last_id, applied)
@@ -31,11 +31,12 @@ class Fenced(Exception):  # noqa: N818 - a state, not an error
 
 @dataclass(slots=True)
 class Owned:
-    """A partition that is ours. `last_id` is set until the log is known to hold our last record where we left it."""
+    """A partition that is ours. `checked` once the log is known to hold our last record where we left it."""
 
     epoch: int
     next_offset: int
     last_id: UUID | None
+    checked: bool = False
 
 
 class Checkpoints:
@@ -86,6 +87,7 @@ class Checkpoints:
         for place, record in last.items():
             if place in self.owned:
                 self.owned[place].next_offset = record.offset + 1
+                self.owned[place].last_id = id_of(record)
 
     async def refresh(self) -> None:
         """Read again where we are; what another owns by now is released.

@@ -11,7 +11,7 @@ from opentelemetry import trace
 from carejourney import telemetry
 from carejourney.access import Caller
 from carejourney.envelope import Context, Draft, Origin, Recorded
-from carejourney.errors import NotFound, StaleVersion
+from carejourney.errors import NotFound, Refusal, StaleVersion
 from carejourney.reactions import opened
 from carejourney.standing import Standing, standing
 from carejourney.store import Store, Unit
@@ -71,7 +71,8 @@ async def carry_out(store: Store, commands: Sequence[Command], *, now: datetime 
     """Carry out commands in one transaction; a command already answered gets its first answer.
 
     Each answer is `{subject, version, facts, corrections, recorded: [ids], **notes}`.
-    Raises `NotFound` for a subject nobody registered, `StaleVersion` where If-Match does not hold.
+    Raises `NotFound` for a subject nobody registered, `StaleVersion` where If-Match does not hold, `Refusal` for a
+    command id that was used for another subject.
     """
     with telemetry.tracer.start_as_current_span(telemetry.COMMAND_SPAN, kind=trace.SpanKind.INTERNAL):
         subjects = {c.subject for c in commands}
@@ -79,7 +80,18 @@ async def carry_out(store: Store, commands: Sequence[Command], *, now: datetime 
             answered = await unit.answers(c.id for c in commands)
             fresh = [c for c in commands if c.id not in answered]
             own = await unit.facts(sorted({c.subject for c in fresh}))
-            return [answered.get(c.id) or _decide(unit, c, own[c.subject]) for c in commands]
+            answers = []
+            for command in commands:
+                if command.id not in answered:
+                    answered[command.id] = _decide(unit, command, own[command.subject])
+                answers.append(_answer_for(command, answered[command.id]))
+            return answers
+
+
+def _answer_for(command: Command, answer: dict[str, Any]) -> dict[str, Any]:
+    if answer["subject"] != str(command.subject):
+        raise Refusal("this command id was used for another child; send a new one")
+    return answer
 
 
 def _decide(unit: Unit, command: Command, own: list[Recorded]) -> dict[str, Any]:

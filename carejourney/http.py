@@ -46,8 +46,11 @@ def add_problems(app: FastAPI) -> None:
         detail = "; ".join(f"{p['field'] or 'body'}: {p['reason']}" for p in places)
         return problem(422, Malformed.slug, Malformed.title, detail, fields=places)
 
-    async def unknown(_: Request, error: Exception) -> Response:
+    async def unknown(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+        if isinstance(error.__cause__, Refusal):
+            # FastAPI calls whatever goes wrong while it reads a body a bad request.
+            return await refused(request, error.__cause__)
         slug = error.detail.lower().replace(" ", "-") if error.status_code != 400 else Malformed.slug  # noqa: PLR2004
         answer = problem(error.status_code, slug, error.detail, "see the documentation of this service at /docs")
         answer.headers.update(error.headers or {})

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from carejourney import telemetry
 from carejourney.access import Caller, caller
 from carejourney.errors import Unavailable
+from carejourney.store import DATABASE_AWAY
 
 if TYPE_CHECKING:
     from carejourney.service import Running
@@ -43,7 +44,7 @@ class Operations:
             return {"ready": False, "database": "starting"}
         try:
             lag = await self.lag()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except DATABASE_AWAY:
             return {"ready": False, "database": "away"}
         progress = self.running.projector.progress
         relay = "not_needed" if not self.running.parts.topics else self._relay_state(lag)

@@ -36,13 +36,22 @@ Lane = tuple[UUID, str]
 
 @dataclass(slots=True)
 class Sorted:
-    """A batch against the copy: what is next in its lane, what lies beyond a gap, what was seen before."""
+    """A batch against the copy: what is next in its lane, what lies beyond a gap, what was seen before.
+
+    `caught_up` are facts kept beyond a former gap that came to be next; `healed` are their lanes.
+    """
 
     fresh: list[Recorded] = field(default_factory=list)
     beyond: list[Recorded] = field(default_factory=list)
     duplicates: int = 0
     gaps: dict[Lane, Recorded] = field(default_factory=dict)
     healed: list[Lane] = field(default_factory=list)
+    caught_up: list[Recorded] = field(default_factory=list)
+
+    @property
+    def news(self) -> list[Recorded]:
+        """What takes effect now."""
+        return [*self.fresh, *self.caught_up]
 
 
 async def take(connection: asyncpg.Connection, facts: Sequence[Recorded], keep: frozenset[str] | None) -> Sorted:
@@ -114,6 +123,7 @@ def _heal(result: Sorted, held: Iterable[Recorded], versions: dict[Lane, int]) -
         if fact.stream_version == versions.get(lane, 0) + 1:
             versions[lane] = fact.stream_version
             result.healed.append(lane)
+            result.caught_up.append(fact)
     result.gaps = {lane: fact for lane, fact in result.gaps.items() if fact.stream_version > versions.get(lane, 0)}
 
 

@@ -32,14 +32,14 @@ class Projecting:
     async def apply(self, connection: asyncpg.Connection, sorted_: owncopy.Sorted) -> None:
         """Bring every projection up to what the copy now holds."""
         news: dict[UUID, list[Recorded]] = {}
-        for fact in sorted_.fresh:
+        for fact in sorted_.news:
             news.setdefault(fact.subject, []).append(fact)
         healed = {subject for subject, _ in sorted_.healed}
         for (subject, topic), fact in sorted_.gaps.items():
             await self.park(connection, GAP, subject, topic, fact, "a fact before this one has not arrived")
         if healed:
             await self._unpark(connection, GAP, healed)
-        subjects = sorted(news.keys() | healed)
+        subjects = sorted(news)
         if not subjects:
             return
         keys = await self._keys.of(subjects)
@@ -55,7 +55,7 @@ class Projecting:
         healed: set[UUID],
         secrets: Mapping[UUID, Secrets],
     ) -> None:
-        touched = [s for s in secrets if s in healed or any(self.concerns(projection, f) for f in news[s])]
+        touched = [s for s in secrets if any(self.concerns(projection, f) for f in news[s])]
         parked = await connection.fetch(
             "select subject from parked where projection = $1 and subject = any($2)", projection.name, touched
         )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -19,15 +20,16 @@ from aiokafka.errors import KafkaError
 
 from carejourney import crash, owncopy, telemetry
 from carejourney.checkpoints import Checkpoints, Fenced, Place, id_of
-from carejourney.envelope import Recorded, received
+from carejourney.envelope import CORRECTED, RETRACTED, Recorded, received
 from carejourney.projecting import Projecting
 from carejourney.reactions import Reactions
+from carejourney.store import DATABASE_AWAY
 
 log = structlog.get_logger()
 
 RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 DRAIN_SECONDS: Final = 10
-_PARTITION_LOCK: Final = 0x6C61_6E65  # "lane"
+PARTITION_LOCK: Final = 0x6C61_6E65  # "lane"
 
 
 @dataclass(slots=True)
@@ -57,7 +59,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
         self._pool = pool
         self._projecting = projecting
         self._reactions = reactions
-        self._keep = keep
+        self._keep = None if keep is None else keep | {CORRECTED, RETRACTED}
         self._working = asyncio.Lock()
 
     @property
@@ -85,7 +87,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
         while partitions:
             try:
                 return await self._assign(partitions)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError) as error:
+            except (*DATABASE_AWAY, KafkaError) as error:
                 await self._wait(error, attempt)
                 attempt += 1
         return None
@@ -97,14 +99,19 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
         await self.checkpoints.own([(tp.topic, tp.partition) for tp in partitions])
         begin, end = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         for tp in partitions:
-            place = (tp.topic, tp.partition)
-            owned = self.checkpoints.owned[place]
-            if not begin[tp] <= owned.next_offset <= end[tp]:
-                await self._start_again(place, begin[tp])
-            # The last record applied is read once more, to see that this is the log we knew.
-            back = 1 if owned.last_id is not None and owned.next_offset > begin[tp] else 0
-            consumer.seek(tp, owned.next_offset - back)
-            self.progress.assigned.add(place)
+            await self._go(consumer, tp, begin[tp], end[tp])
+            self.progress.assigned.add((tp.topic, tp.partition))
+
+    async def _go(
+        self, consumer: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int, *, anew: bool = False
+    ) -> None:
+        """Read on where we were. The last record is read once more, to see that this is the log we knew."""
+        place = (tp.topic, tp.partition)
+        owned = self.checkpoints.owned[place]
+        if anew or not begin <= owned.next_offset <= end:
+            await self._start_again(place, begin)
+        owned.checked = owned.checked or owned.last_id is None or owned.next_offset == begin
+        consumer.seek(tp, owned.next_offset - (0 if owned.checked else 1))
 
     async def _start_again(self, place: Place, offset: int) -> None:
         log.error("projector.log_lost", service=self.service, topic=place[0], partition=place[1])
@@ -137,7 +144,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
         await asyncio.sleep(seconds)
 
     async def _refresh(self) -> None:
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with contextlib.suppress(*DATABASE_AWAY):
             await self.checkpoints.refresh()
 
     async def _take(self, records: Sequence[ConsumerRecord]) -> None:
@@ -153,27 +160,28 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _fitting(self, place: Place, batch: Sequence[ConsumerRecord]) -> Sequence[ConsumerRecord]:
         """The records that come next. Where the log is another one, or has a hole, it is read again."""
         mine = self.checkpoints.owned[place]
-        if mine.last_id is not None:
+        if not mine.checked:
             last = next((r for r in batch if r.offset == mine.next_offset - 1), None)
-            if last is not None and id_of(last) != mine.last_id:
-                await self._seek(place, begin=True)
+            if last is None or id_of(last) != mine.last_id:
+                await self._seek(place, anew=last is not None)
                 return ()
-            mine.last_id = None
+            mine.checked = True
+        elif batch[-1].offset < mine.next_offset:
+            # Where the log was made anew under us, the client begins it again of itself: all it brings looks old.
+            mine.checked = False
+            await self._seek(place)
+            return ()
         fresh = [r for r in batch if r.offset >= mine.next_offset]
         if fresh and fresh[0].offset != mine.next_offset:
-            await self._seek(place, begin=False)
+            await self._seek(place)
             return ()
         return fresh
 
-    async def _seek(self, place: Place, *, begin: bool) -> None:
-        consumer = self.consumer
-        if consumer is None:
-            return
-        tp = TopicPartition(*place)
-        first = (await consumer.beginning_offsets([tp]))[tp]
-        if begin or first > self.checkpoints.owned[place].next_offset:
-            await self._start_again(place, first)
-        consumer.seek(tp, self.checkpoints.owned[place].next_offset)
+    async def _seek(self, place: Place, *, anew: bool = False) -> None:
+        consumer, tp = self.consumer, TopicPartition(*place)
+        if consumer is not None:
+            begin, end = await consumer.beginning_offsets([tp]), await consumer.end_offsets([tp])
+            await self._go(consumer, tp, begin[tp], end[tp], anew=anew)
 
     async def _apply(self, records: Sequence[ConsumerRecord]) -> None:
         started = time.perf_counter()
@@ -181,10 +189,10 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
         last = {(r.topic, r.partition): r for r in records}
         async with self._pool.acquire() as connection, connection.transaction():
             for partition in sorted({partition for _, partition in last}):
-                await connection.execute("select pg_advisory_xact_lock($1, $2)", _PARTITION_LOCK, partition)
+                await connection.execute("select pg_advisory_xact_lock($1, $2)", PARTITION_LOCK, partition)
             taken = await owncopy.take(connection, facts, self._keep)
             await self._projecting.apply(connection, taken)
-            recorded = await self._reactions.react(connection, {f.subject for f in taken.fresh}, taken.fresh)
+            recorded = await self._reactions.react(connection, taken.news)
             await self._set_aside(connection, unreadable)
             crash.point("projector.before_move")
             await self.checkpoints.move(connection, last, len(records))
@@ -218,6 +226,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
             telemetry.FACTS_APPLIED.labels(self.service, topic).inc(sum(f.topic == topic for f in facts))
 
 
+_MAX_VERSION: Final = 2**31 - 1
 _NEEDED: Final = ("ce_id", "ce_type", "ce_subject", "ce_time", "ce_source", "ce_streamversion", "ce_authority")
 
 
@@ -233,8 +242,8 @@ def _read(records: Iterable[ConsumerRecord]) -> tuple[list[Recorded], list[tuple
                 reason = "the record has no value"
             elif missing:
                 reason = f"headers are missing: {', '.join(missing)}"
-            elif record.key != str(fact.subject).encode() or fact.stream_version < 1 or not isinstance(fact.data, dict):
-                reason = "key, version or value do not fit the envelope"
+            elif record.key != str(fact.subject).encode() or not _is_fact(fact):
+                reason = "key, id, version or value do not fit the envelope"
         except (ValueError, KeyError) as error:
             reason = f"cannot be read: {type(error).__name__}"
         if reason:
@@ -242,3 +251,15 @@ def _read(records: Iterable[ConsumerRecord]) -> tuple[list[Recorded], list[tuple
         else:
             facts.append(fact)
     return facts, unreadable
+
+
+def _is_fact(fact: Recorded) -> bool:
+    """Whether a record can be kept and folded, whatever it says. Raises ValueError for an id that is none."""
+    UUID(fact.id)
+    kept = all("\0" not in fact.headers[name] for name in _NEEDED)
+    if not kept or not 1 <= fact.stream_version <= _MAX_VERSION or not isinstance(fact.data, dict):
+        return False
+    if fact.type not in {CORRECTED, RETRACTED}:
+        return True
+    changes = (fact.data, *fact.data.get("consequences", ()))
+    return all(isinstance(c.get(name), str) for c in changes for name in ("corrects", "type"))

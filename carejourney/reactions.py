@@ -7,7 +7,7 @@ has recorded; so they fire once for each occurrence, and never in a rebuild.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,12 +19,17 @@ from carejourney.envelope import Context, Draft, Recorded
 from carejourney.keys import SubjectKey, open_fields
 from carejourney.projection import Kinds, ordered
 from carejourney.standing import Standing, standing
-from carejourney.store import Store, Unit
+from carejourney.store import DATABASE_AWAY, Store, Unit
 
 log = structlog.get_logger()
 
 TIMER_BATCH: Final = 500
 TIMER_SECONDS: Final = 1.0
+FAULT_PAUSE: Final = timedelta(hours=1)
+_PARK: Final = """
+insert into parked (projection, subject, topic, reason) values ($1, $2, '', $3) on conflict do nothing
+"""
+_UNPARK: Final = "delete from parked where projection = any($1) and subject = any($2)"
 Clock = Callable[[], datetime]
 
 
@@ -84,11 +89,11 @@ class Reactions:
         self._kinds = kinds
         self._clock = clock or (lambda: datetime.now(UTC))
 
-    async def react(self, connection: asyncpg.Connection, subjects: set[UUID], fresh: Iterable[Recorded]) -> int:
+    async def react(self, connection: asyncpg.Connection, news: Iterable[Recorded]) -> int:
         """Decide for the subjects whose news wake a reaction; how many facts were recorded."""
-        if not self._reactions or not subjects:
+        if not self._reactions:
             return 0
-        causes = {f.subject: f for f in fresh if any(_wakes(r, f) for r in self._reactions)}
+        causes = {f.subject: f for f in news if any(_wakes(r, f) for r in self._reactions)}
         return await self._decide(connection, causes.keys(), causes) if causes else 0
 
     async def _decide(
@@ -97,25 +102,48 @@ class Reactions:
         wanted = sorted(subjects)
         now = self._clock()
         recorded = 0
-        async with self.store.unit(wanted, now=now, connection=connection) as unit:
+        async with self.store.unit(wanted, connection=connection) as unit:
+            await connection.execute(_UNPARK, [r.name for r in self._reactions], wanted)
             heard, own = await owncopy.facts_of(connection, wanted), await unit.facts(wanted)
             for subject in wanted:
                 for reaction in self._reactions:
-                    situation = self._situation(subject, heard[subject], own[subject], unit)
-                    outcome = reaction.decide(situation)
+                    facts = heard[subject], own[subject]
+                    outcome = await self._outcome(connection, reaction, subject, facts, unit, now)
                     if outcome.drafts:
                         context = self._context(heard[subject], causes.get(subject))
                         recorded += len(unit.append(outcome.drafts, context))
                     await self._look_again(connection, subject, reaction.name, outcome.look_again)
         return recorded
 
-    def _situation(self, subject: UUID, heard: list[Recorded], own: list[Recorded], unit: Unit) -> Situation:
+    async def _outcome(
+        self,
+        connection: asyncpg.Connection,
+        reaction: Reaction,
+        subject: UUID,
+        facts: tuple[list[Recorded], list[Recorded]],
+        unit: Unit,
+        now: datetime,
+    ) -> Outcome:
+        """What the reaction decides; for a child whose key was destroyed nothing, and no timer is kept."""
+        if subject not in unit.keys:
+            return Outcome((), None)
+        try:
+            return reaction.decide(self._situation(subject, *facts, unit, now))
+        except Exception as error:  # noqa: BLE001 - any fault of a reaction parks one child's lane, never the others
+            fault = type(error).__name__
+            log.error("reaction.parked", service=self.store.source, reaction=reaction.name, fault=fault)  # noqa: TRY400 - a trace may hold a child's data
+            await connection.execute(_PARK, reaction.name, subject, fault)
+            return Outcome((), now + FAULT_PAUSE)
+
+    def _situation(
+        self, subject: UUID, heard: list[Recorded], own: list[Recorded], unit: Unit, now: datetime
+    ) -> Situation:
         key = unit.keys.get(subject)
         return Situation(
             subject,
             [opened(f, key) for f in ordered(heard, self._kinds)],
             [opened(f, key) for f in standing(own)],
-            unit.now,
+            now,
         )
 
     def _context(self, heard: Sequence[Recorded], cause: Recorded | None) -> Context:
@@ -143,11 +171,14 @@ class Reactions:
         )  # fmt: skip
 
     async def fire(self, connection: asyncpg.Connection) -> int:
-        """Decide for subjects whose timer has come due, some at a time; how many there were."""
+        """Decide for subjects whose timer has come due, some at a time; how many there were.
+
+        The stream is locked before the timer, as the projector does: the two would wait for each other otherwise.
+        """
         async with connection.transaction():
             due = await connection.fetch(
-                "select distinct subject from (select subject from timer where due_at <= $1 order by due_at, subject"
-                " limit $2 for update skip locked) as due",
+                "select distinct subject from (select subject from timer join stream using (subject) where due_at <= $1"
+                " order by due_at, subject limit $2 for update of stream skip locked) as due",
                 self._clock(), TIMER_BATCH,
             )  # fmt: skip
             if due:
@@ -164,7 +195,7 @@ class Reactions:
             try:
                 async with pool.acquire() as connection:
                     fired = await self.fire(connection)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 log.warning("timers.waiting", service=self.store.source, fault=type(error).__name__)
             if fired < TIMER_BATCH:
                 await asyncio.sleep(TIMER_SECONDS)

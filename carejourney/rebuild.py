@@ -13,6 +13,7 @@ import asyncpg
 from carejourney import owncopy
 from carejourney.keys import FileKey, Keys
 from carejourney.projection import Kinds, Projection, Secrets, fold, write_values
+from carejourney.projector import PARTITION_LOCK
 from carejourney.service import Parts
 from carejourney.settings import Settings
 
@@ -20,7 +21,9 @@ SHARD: Final = 1_000
 
 
 async def rebuild_service(parts: Parts, settings: Settings, only: str | None = None) -> list[dict[str, Any]]:
-    """Rebuild the projections of a service; for each `{projection, subjects, different, missing, left_over}`.
+    """Rebuild the projections of a service; for each `{projection, subjects, different, missing, left_over, parked}`.
+
+    A child whose facts cannot be folded is parked, and what is shown of it stays as it was.
 
     Raises ValueError for a projection the service does not have.
     """
@@ -52,12 +55,13 @@ class _Rebuild:
         self._columns = [c.name for c in projection.table.columns]
         self._live = f'"{projection.table.name}"'
         self._fresh = f'"{projection.table.name}__fresh"'
+        self._parked: dict[UUID, str] = {}
 
     async def run(self) -> dict[str, Any]:
         async with self._pool.acquire() as connection:
             await connection.execute(f"create temporary table {self._fresh} (like {self._live} including all)")
             try:
-                begun = await connection.fetchval("select coalesce(max(arrival), 0) from received")
+                begun = await self._begin(connection)
                 subjects = 0
                 async for shard in self._shards(connection):
                     await self._fold(connection, shard)
@@ -66,9 +70,22 @@ class _Rebuild:
                     "projection": self._projection.name,
                     "subjects": subjects,
                     **await self._switch(connection, begun),
+                    "parked": len(self._parked),
                 }
             finally:
                 await connection.execute(f"drop table {self._fresh}")
+
+    async def _begin(self, connection: asyncpg.Connection) -> int:
+        """The last arrival before the fold, once no batch is in hand that could still bring an earlier one."""
+        async with connection.transaction():
+            await self._no_batch_in_hand(connection)
+            last: int = await connection.fetchval("select coalesce(max(arrival), 0) from received")
+        return last
+
+    async def _no_batch_in_hand(self, connection: asyncpg.Connection) -> None:
+        places = await connection.fetch("select distinct partition from checkpoint order by partition")
+        for place in places:
+            await connection.execute("select pg_advisory_xact_lock($1, $2)", PARTITION_LOCK, place["partition"])
 
     async def _shards(self, connection: asyncpg.Connection) -> AsyncIterator[list[UUID]]:
         last = UUID(int=0)
@@ -89,14 +106,20 @@ class _Rebuild:
             concerned = [f for f in facts[subject] if f.type in self._projection.handles or f.corrects]
             if not any(f.type in self._projection.handles for f in concerned):
                 continue
-            saved = fold(self._projection, concerned, self._kinds)
-            row = write_values(self._projection, subject, saved, Secrets(keys.get(subject), self._wrapper.digest))
+            secrets = Secrets(keys.get(subject), self._wrapper.digest)
+            try:
+                saved = fold(self._projection, concerned, self._kinds)
+                row = write_values(self._projection, subject, saved, secrets)
+            except Exception as error:  # noqa: BLE001 - any fault of a projection parks one child's lane, never the others
+                self._parked[subject] = type(error).__name__
+                continue
             if row is not None:
                 rows.append(tuple(row.get(c) for c in self._columns))
         await connection.copy_records_to_table(self._fresh.strip('"'), records=rows, columns=self._columns)
 
     async def _switch(self, connection: asyncpg.Connection, begun: int) -> dict[str, int]:
         async with connection.transaction():
+            await self._no_batch_in_hand(connection)
             await connection.execute(f"lock table {self._live} in exclusive mode")
             late = await connection.fetch("select distinct subject from received where arrival > $1", begun)
             again = [row["subject"] for row in late]
@@ -115,6 +138,8 @@ class _Rebuild:
             f" count(*) filter (where l.subject is null) as missing,"
             f" count(*) filter (where f.subject is null) as left_over"
             f" from {self._live} l full join {self._fresh} f using (subject)"
+            " where coalesce(l.subject, f.subject) <> all($1)",
+            list(self._parked),
         )
         return dict(found)
 
@@ -123,8 +148,16 @@ class _Rebuild:
         changes = ", ".join(f'"{c}" = excluded."{c}"' for c in self._columns if c != "subject")
         await connection.execute(
             f"delete from {self._live} l where not exists (select 1 from {self._fresh} f where f.subject = l.subject)"
+            " and l.subject <> all($1)",
+            list(self._parked),
         )
         await connection.execute(
             f"insert into {self._live} ({names}) select {names} from {self._fresh}"
             f" on conflict (subject) do update set {changes}"
         )
+        await connection.execute("delete from parked where projection = $1", self._projection.name)
+        await connection.execute(
+            "insert into parked (projection, subject, topic, reason) select $1, s, '', r"
+            " from unnest($2::uuid[], $3::text[]) as p(s, r)",
+            self._projection.name, list(self._parked), list(self._parked.values()),
+        )  # fmt: skip

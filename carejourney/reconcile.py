@@ -107,7 +107,7 @@ class Reconciliation:
             fact = self._stands.get(key)
             if fact is None:
                 settled.drafts.append(self._new_fact(key, wanted))
-            elif fact.retracted or not _same(fact, wanted):
+            elif fact.retracted or not same(fact, wanted):
                 changes.append(_Change(fact, wanted, wanted.stated, key))
         for key in self._dropped:
             fact = self.standing(key)
@@ -184,6 +184,7 @@ def _consequence(change: _Change) -> dict[str, Any]:
     }
 
 
-def _same(fact: Standing, wanted: Wanted) -> bool:
+def same(fact: Standing, wanted: Wanted) -> bool:
+    """Whether a fact says what is wanted, effective on the same day."""
     content = wanted.body.model_dump(mode="json")
     return fact.effective == wanted.effective and {k: fact.data.get(k) for k in content} == content

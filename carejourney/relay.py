@@ -6,6 +6,8 @@ not skipped. One relay leads for a service by a session's advisory lock; a secon
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +19,7 @@ from aiokafka.partitioner import murmur2
 
 from carejourney import crash, telemetry
 from carejourney.envelope import stored
+from carejourney.store import DATABASE_AWAY
 
 log = structlog.get_logger()
 
@@ -44,6 +47,14 @@ def partition_of(key: bytes, partitions: int) -> int:
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
+def relay_producer(kafka: str, service: str) -> AIOKafkaProducer:
+    """A producer that keeps the order of what it is given, and waits for all replicas."""
+    return AIOKafkaProducer(
+        bootstrap_servers=kafka, enable_idempotence=True, max_batch_size=262_144, linger_ms=0,
+        client_id=f"{service}-relay", request_timeout_ms=15_000,
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """How far the relay has come, in order of commit."""
@@ -53,11 +64,14 @@ class Mark:
 
 
 class Relay:
-    """Publishes one service's facts. `run` never returns of itself; it waits out a broker or database that is away."""
+    """Publishes one service's facts. `run` never returns of itself; it waits out a broker or database that is away.
 
-    def __init__(self, dsn: str, producer: AIOKafkaProducer, service: str) -> None:
+    After a fault it begins with a new producer: an idempotent one that lost a batch refuses all that follow.
+    """
+
+    def __init__(self, dsn: str, make_producer: Callable[[], AIOKafkaProducer], service: str) -> None:
         self._dsn = dsn
-        self._producer = producer
+        self._make_producer = make_producer
         self._service = service
         self._wake = asyncio.Event()
         self.leading = False
@@ -71,7 +85,7 @@ class Relay:
         while True:
             try:
                 await self._lead()
-            except (OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (*DATABASE_AWAY, KafkaError) as error:
                 attempt = 0 if self.fault is None else attempt
                 self.fault = type(error).__name__
                 wait = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
@@ -84,18 +98,21 @@ class Relay:
 
     async def _lead(self) -> None:
         connection = await asyncpg.connect(self._dsn, timeout=10, command_timeout=30)
+        producer = self._make_producer()
         try:
             while not await connection.fetchval("select pg_try_advisory_lock($1)", LOCK):  # noqa: ASYNC110 - another process holds it
                 await asyncio.sleep(1)
+            await producer.start()
             self.leading = True
             telemetry.RELAY_LEADER.labels(self._service).set(1)
             while True:
-                moved = await self.step(connection)
+                moved = await self.step(connection, producer)
                 self.fault = None
                 if moved < BATCH:
                     await self._pause(busy=moved > 0)
         finally:
             connection.terminate()
+            await producer.stop()
 
     async def _pause(self, *, busy: bool) -> None:
         self._wake.clear()
@@ -105,7 +122,7 @@ class Relay:
         if self._wake.is_set():
             await asyncio.sleep(BUSY_SECONDS / 4)
 
-    async def step(self, connection: asyncpg.Connection) -> int:
+    async def step(self, connection: asyncpg.Connection, producer: AIOKafkaProducer) -> int:
         """Publish the next facts and move the mark; how many there were."""
         mark = Mark(*await connection.fetchrow("select transaction_id, position from relay_mark"))
         rows = await connection.fetch(_READ, mark.transaction_id, mark.position, BATCH)
@@ -113,7 +130,7 @@ class Relay:
             telemetry.RELAY_AGE.labels(self._service).set(0)
             return 0
         crash.point("relay.after_read")
-        await self._publish(rows)
+        await _publish(rows, producer)
         crash.point("relay.after_ack")
         last = rows[-1]
         await connection.execute(
@@ -122,35 +139,40 @@ class Relay:
         telemetry.FACTS_RELAYED.labels(self._service).inc(len(rows))
         return len(rows)
 
-    async def _publish(self, rows: list[asyncpg.Record]) -> None:
-        groups: dict[tuple[str, int], list[asyncpg.Record]] = {}
-        topics = {row["topic"] for row in rows}
-        partitions = {topic: len(await self._producer.partitions_for(topic)) for topic in topics}
-        for row in rows:
-            partition = partition_of(str(row["subject"]).encode(), partitions[row["topic"]])
-            groups.setdefault((row["topic"], partition), []).append(row)
-        acknowledged = [
-            future
-            for (topic, partition), group in groups.items()
-            for future in await self._send(topic, partition, group)
-        ]
-        crash.point("relay.after_send")
-        await asyncio.gather(*acknowledged)
 
-    async def _send(self, topic: str, partition: int, rows: list[asyncpg.Record]) -> list[asyncio.Future[object]]:
-        futures = []
-        batch = self._producer.create_batch()
-        for row in rows:
-            fact = stored(row["headers"], row["payload"], topic)
-            record = {
-                "key": str(row["subject"]).encode(),
-                "value": row["payload"],
-                "timestamp": int(row["recorded_at"].timestamp() * 1000),
-                "headers": fact.kafka_headers(),
-            }
-            if batch.append(**record) is None:
-                futures.append(await self._producer.send_batch(batch, topic, partition=partition))
-                batch = self._producer.create_batch()
-                batch.append(**record)
-        futures.append(await self._producer.send_batch(batch, topic, partition=partition))
-        return futures
+async def _publish(rows: list[asyncpg.Record], producer: AIOKafkaProducer) -> None:
+    groups: dict[tuple[str, int], list[asyncpg.Record]] = {}
+    topics = {row["topic"] for row in rows}
+    partitions = {topic: len(await producer.partitions_for(topic)) for topic in topics}
+    for row in rows:
+        partition = partition_of(str(row["subject"]).encode(), partitions[row["topic"]])
+        groups.setdefault((row["topic"], partition), []).append(row)
+    acknowledged = [
+        future
+        for (topic, partition), group in groups.items()
+        for future in await _send(producer, topic, partition, group)
+    ]
+    crash.point("relay.after_send")
+    await asyncio.gather(*acknowledged)
+
+
+async def _send(
+    producer: AIOKafkaProducer, topic: str, partition: int, rows: list[asyncpg.Record]
+) -> list[asyncio.Future[object]]:
+    futures = []
+    batch = producer.create_batch()
+    for row in rows:
+        fact = stored(row["headers"], row["payload"], topic)
+        record = {
+            "key": str(row["subject"]).encode(),
+            "value": row["payload"],
+            # Kafka refuses a record from the future; `ce_time` keeps what the writer's clock said.
+            "timestamp": min(int(row["recorded_at"].timestamp() * 1000), time.time_ns() // 1_000_000),
+            "headers": fact.kafka_headers(),
+        }
+        if batch.append(**record) is None:
+            futures.append(await producer.send_batch(batch, topic, partition=partition))
+            batch = producer.create_batch()
+            batch.append(**record)
+    futures.append(await producer.send_batch(batch, topic, partition=partition))
+    return futures

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Generic, TypeVar
+from datetime import date, datetime
+from typing import Final, Generic, TypeVar
+from zoneinfo import ZoneInfo
 
 R = TypeVar("R")
 CLOSE_ENOUGH = 0.5
+LONDON: Final = ZoneInfo("Europe/London")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,13 @@ def _most_alike(
 
 def _alike(one: Sequence[object], other: Sequence[object]) -> float:
     return sum(a == b for a, b in zip(one, other, strict=True)) / max(len(one), 1)
+
+
+def day_of(effective: str) -> str:
+    """The day, in England, of an ISO day or of an instant with its offset."""
+    if len(effective) == len("2026-06-01"):
+        return effective
+    return datetime.fromisoformat(effective).astimezone(LONDON).date().isoformat()
 
 
 def collection_year(day: date) -> int:

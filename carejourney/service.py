@@ -9,12 +9,12 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 import structlog
-from aiokafka import AIOKafkaProducer
 from fastapi import APIRouter, FastAPI, Response
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -28,7 +28,7 @@ from carejourney.projecting import Projecting
 from carejourney.projection import Kinds, Projection
 from carejourney.projector import Projector
 from carejourney.reactions import Clock, Reaction, Reactions
-from carejourney.relay import Relay
+from carejourney.relay import Relay, relay_producer
 from carejourney.settings import Settings
 from carejourney.store import Store
 from carejourney.subscription import Subscription, describe
@@ -134,17 +134,10 @@ async def start(running: Running) -> None:
 
     async def relaying() -> None:
         await subscription.connected.wait()
-        producer = AIOKafkaProducer(
-            bootstrap_servers=settings.kafka, enable_idempotence=True, max_batch_size=262_144, linger_ms=0,
-            client_id=f"{parts.name}-relay", request_timeout_ms=15_000,
-        )  # fmt: skip
-        await producer.start()
-        running.relay = Relay(settings.database_url.get_secret_value(), producer, parts.name)
+        make_producer = partial(relay_producer, settings.kafka, parts.name)
+        running.relay = Relay(settings.database_url.get_secret_value(), make_producer, parts.name)
         running.store.on_append(running.relay.wake)
-        try:
-            await running.relay.run()
-        finally:
-            await producer.stop()
+        await running.relay.run()
 
     _background(running, subscription.run())
     if parts.topics:

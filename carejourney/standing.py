@@ -37,18 +37,18 @@ class Standing:
 class _Change:
     order: int
     fact: Recorded
-    type: str
     effective: str | None
     content: Mapping[str, Any] | None
+    follows: bool = False
 
 
 def _changes(fact: Recorded) -> Iterable[tuple[str, _Change]]:
     data = fact.data
     order = fact.stream_version
     content = data["replacement"] if fact.type == CORRECTED else None
-    yield data["corrects"], _Change(order, fact, data["type"], data.get("effective"), content)
+    yield data["corrects"], _Change(order, fact, data.get("effective"), content)
     for one in data.get("consequences", ()):
-        yield one["corrects"], _Change(order, fact, one["type"], one.get("effective"), one.get("replacement"))
+        yield one["corrects"], _Change(order, fact, one.get("effective"), one.get("replacement"), follows=True)
 
 
 def standing(facts: Iterable[Recorded]) -> list[Standing]:
@@ -74,7 +74,8 @@ def _settled(fact: Recorded, changes: Mapping[str, list[_Change]]) -> Standing:
     while changes and pending:
         for change in changes.get(pending.pop(), ()):
             chain.append(change)
-            if change.fact.id not in seen:
+            # Who names a correction means what it corrected, not what only followed from it.
+            if change.fact.id not in seen and not change.follows:
                 seen.add(change.fact.id)
                 pending.append(change.fact.id)
     chain.sort(key=lambda c: c.order)

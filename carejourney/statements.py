@@ -11,10 +11,11 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from carejourney.access import Caller, caller
 from carejourney.commands import Command, Decided, State, carry_out, context_of
-from carejourney.errors import Malformed
+from carejourney.errors import Forbidden, Malformed
 from carejourney.store import Store
 
 MAX_LINES: Final = 2_000
+Day = Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -25,7 +26,7 @@ class Line(msgspec.Struct, frozen=True):
     authority: str
     year: int | None
     tables: dict[str, list[dict[str, Any]]]
-    known_from: str | None = None
+    known_from: Day | None = None
     complete: bool = False
     says_all: bool = True
 
@@ -75,6 +76,7 @@ def statement_router(path: str, kind: str, decide: StateReturn) -> APIRouter:
         lines = [line async for line in _lines(request, decode)]
         _check_rights(who, lines)
         store: Store = request.app.state.running.store
+        await _check_authorities(store, lines)
         commands = [_command(line, who, store.source, decide, kind) for line in lines]
         answers = await carry_out(store, commands, now=datetime.now(UTC))
         body = b"".join(msgspec.json.encode({k: v for k, v in a.items() if k != "recorded"}) + b"\n" for a in answers)
@@ -104,10 +106,24 @@ def _check_rights(who: Caller, lines: list[Line]) -> None:
         who.may("historic-load")
 
 
+async def _check_authorities(store: Store, lines: list[Line]) -> None:
+    """A child heard of under one authority cannot be stated by another."""
+    stated = {line.subject: line.authority for line in lines}
+    rows = await store.pool.fetch("select distinct subject, authority from lane where subject = any($1)", list(stated))
+    if any(authority != stated[subject] for subject, authority in rows):
+        raise Forbidden("a line states a child of another authority; send each child under its own")
+
+
 def _command(line: Line, who: Caller, source: str, decide: StateReturn, kind: str) -> Command:
     def decided(state: State) -> Decided:
         findings = Findings()
-        outcome = decide(state, line, findings)
+        try:
+            outcome = decide(state, line, findings)
+        except (KeyError, TypeError, ValueError) as error:
+            raise Malformed(
+                f"a row of {', '.join(sorted(line.tables))} cannot be read: a column is missing, or a value has not the"
+                f" form of the table ({type(error).__name__})"
+            ) from error
         outcome.notes.update(findings.notes())
         return outcome
 

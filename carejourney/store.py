@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -21,6 +21,8 @@ from carejourney.errors import Malformed, Refusal
 from carejourney.keys import Keys, SubjectKey, seal_fields
 
 MAX_PAYLOAD = 900_000
+# What a database that is away raises; the last one where a connection is cut while a statement is being sent.
+DATABASE_AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -98,6 +100,7 @@ class Unit:
         return [self._record(draft, context) for draft in drafts]
 
     def _record(self, draft: Draft, context: Context) -> Recorded:
+        _refuse_odd_days(draft)
         version, topic_version = self.streams[draft.subject].next(draft.stream, draft.topic)
         headers = headers_of(draft, context, time=instant(self.now), stream_version=topic_version)
         payload = _encode(self._sealed(draft))
@@ -160,6 +163,19 @@ class Unit:
             [t.computed_version for _, t in moved],
             [json.dumps(t.topics) for _, t in moved],
         )
+
+
+def _refuse_odd_days(draft: Draft) -> None:
+    """A fact that is dated has an ISO day or instant; what is recorded stays for ever."""
+    wire, day = draft.body.wire, draft.effective
+    if day is None:
+        if draft.body.dated and wire not in {CORRECTED, RETRACTED}:
+            raise Malformed(f"a fact of type {wire} needs the day on which it was so")
+        return
+    try:
+        datetime.fromisoformat(day)
+    except ValueError as error:
+        raise Malformed(f"a fact of type {wire} has a day that is no ISO date") from error
 
 
 class Store:

@@ -14,6 +14,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.message import FAKE_CONSUMER
 
 from carejourney.projector import Projector
 from carejourney.settings import Settings
@@ -22,6 +23,13 @@ log = structlog.get_logger()
 
 BATCH: Final = 2_000
 POLL_MILLISECONDS: Final = 25
+# A topic that was deleted and made anew is found again after this long.
+METADATA_MILLISECONDS: Final = 5_000
+
+
+async def _batch(records: Any) -> KafkaMessage:
+    """The batch unread: FastStream's own parser drops all of it where one header is not text."""
+    return KafkaMessage(raw_message=records, body=b"", headers={}, consumer=FAKE_CONSUMER)
 
 
 async def _records(message: KafkaMessage) -> Any:
@@ -35,7 +43,9 @@ async def _nothing(_: Any) -> None:
 
 def make_broker(service: str, topics: Sequence[str], projector: Projector | None, settings: Settings) -> KafkaBroker:
     """The broker with the service's one subscription; also what the AsyncAPI document is made from."""
-    broker = KafkaBroker(settings.kafka, client_id=service, apply_types=False, logger=None)
+    broker = KafkaBroker(
+        settings.kafka, client_id=service, apply_types=False, logger=None, metadata_max_age_ms=METADATA_MILLISECONDS
+    )
     subscriber: Any = broker.subscriber(
         *topics,
         batch=True,
@@ -51,6 +61,7 @@ def make_broker(service: str, topics: Sequence[str], projector: Projector | None
         fetch_max_wait_ms=200,
         max_partition_fetch_bytes=4 * 1024 * 1024,
         listener=projector,
+        parser=_batch,
         decoder=_records,
         title=service,
         description=f"Facts that {service} listens to; offsets are kept in its database.",

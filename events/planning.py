@@ -30,4 +30,3 @@ class SocialWorkerEnded(_Planning):
 
     wire, lane, edge = "planning.social_worker_ended", "social_worker", "end"
     assignment: Identifier
-    reason: Annotated[str | None, Coded(SW_REASON)] = None

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from carejourney.commands import Decided, State
 from carejourney.envelope import Draft, instant
 from carejourney.errors import NotFound, Refusal
+from carejourney.restating import LONDON, day_of
 from carejourney.standing import Standing
 from carejourney.yearly import settled
 from events.event import Identifier
@@ -159,16 +160,15 @@ def enter_care(command: EnterCare, state: State, places: Places) -> Decided:
 def move_placement(command: MovePlacement, state: State, places: Places) -> Decided:
     """Ends the open episode and begins one with the new placement (RNE P, or T with the same carer)."""
     identity, episode = _open(command.on, state)
-    if (episode.place, episode.urn, episode.pl_post) == (
-        command.placement_type, command.urn, command.placement_postcode
-    ) and episode.decom == command.on.isoformat():  # fmt: skip
+    where = _where(command)
+    if episode.decom == command.on.isoformat() and replace(episode, **where) == episode:
         return Decided()
     ended = replace(episode, dec=command.on.isoformat(), rec=CONTINUES, reason_place_change=command.reason)
     began = replace(
         _after(episode, command.on),
         rne="T" if command.same_carer else "P",
         manner=command.manner,
-        **_where(command),
+        **where,
     )
     return _with(state, known_episodes(state.own), [(identity, ended)], began, places)
 
@@ -218,7 +218,7 @@ def come_back(command: ComeBack, state: State) -> Decided:
     incident = _missing_now(state)
     if incident is None:
         raise Refusal("the child is not recorded as missing")
-    if incident.effective is not None and at < incident.effective:
+    if _before(at, incident.effective or ""):
         raise Refusal("the child cannot have returned before going missing")
     body = ChildReturned(incident=incident.id)
     return Decided([Draft(state.subject, body, at, body.destination())])
@@ -239,6 +239,11 @@ def hold_return_interview(command: HoldReturnInterview, state: State) -> Decided
     return Decided([Draft(state.subject, body, at, body.destination())])
 
 
+def _before(at: str, other: str) -> bool:
+    """Whether an instant lies before another instant, or before a day in England."""
+    return day_of(at) < other if len(other) == len("2026-06-01") else at < other
+
+
 def _where(command: Where) -> dict[str, Any]:
     return {
         "place": command.placement_type,
@@ -254,7 +259,7 @@ def _after(episode: Episode, day: date) -> Episode:
 
 
 def _not_in_future(moment: date | datetime, state: State) -> None:
-    later = moment > state.now if isinstance(moment, datetime) else moment > state.now.date()
+    later = moment > state.now if isinstance(moment, datetime) else moment > state.now.astimezone(LONDON).date()
     if later:
         raise Refusal("this lies in the future; record it when it has happened")
 

@@ -19,6 +19,8 @@ class Record(msgspec.Struct, frozen=True):
     entered: str | None = None
     on_or_before: bool = False
     left: str | None = None
+    entered_with: str | None = None
+    left_with: str | None = None
     legal_status: str | None = None
     placement_type: str | None = None
     placed: str | None = None
@@ -37,11 +39,12 @@ def evolve(record: Record, fact: Standing) -> Record:
 
 
 def child_entered_care(_: Record, fact: Standing) -> dict[str, Any]:
-    return {"entered": fact.effective, "on_or_before": fact.data["on_or_before"]}
+    began = {"entered": fact.effective, "entered_with": fact.data.get("episode")}
+    return {**began, "on_or_before": fact.data["on_or_before"]}
 
 
 def child_left_care(_: Record, fact: Standing) -> dict[str, Any]:
-    return {"left": fact.effective}
+    return {"left": fact.effective, "left_with": fact.data.get("episode")}
 
 
 def legal_status_changed(_: Record, fact: Standing) -> dict[str, Any]:
@@ -102,8 +105,15 @@ def _causing_move(record: Record) -> date | None:
     return max((d for d in days if changed - CAUSED_WITHIN <= d <= changed), default=None)
 
 
+def _in_care(record: Record) -> bool:
+    """Who leaves and enters again on one day is in care; who enters and leaves with one episode is not."""
+    if record.entered is None or record.left is None or record.left < record.entered:
+        return record.entered is not None
+    return record.left == record.entered and record.left_with != record.entered_with
+
+
 def row(record: Record, _: Secrets) -> dict[str, Any]:
-    in_care = record.entered is not None and (record.left is None or record.left < record.entered)
+    in_care = _in_care(record)
     missing = [since for incident, since in record.incidents.items() if incident not in record.returned]
     return {
         "authority": record.authority,

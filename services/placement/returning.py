@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from carejourney.commands import Decided, State
-from carejourney.reconcile import Reconciliation, Wanted
-from carejourney.restating import Matched, match, year_bounds
+from carejourney.reconcile import Reconciliation, Wanted, same
+from carejourney.restating import Matched, day_of, match, year_bounds
 from carejourney.standing import Standing
 from carejourney.statements import Findings, Line
 from carejourney.yearly import flag, settled, want_year
@@ -28,12 +28,14 @@ from events.placement import (
 )
 from services.placement.episodes import (
     Episode,
+    Known,
     Places,
     ends_before_it_begins,
     episode_of,
     known_episodes,
     want_episodes,
 )
+from services.placement.later_years import REASON, RULE, said_later, with_later_word
 
 SEXES = {"1": "M", "2": "F"}
 VANISHED = "a row stated before is not in this return"
@@ -96,6 +98,13 @@ class _Statement:
         first, after = self.bounds
         return self.line.says_all and start < after and (end is None or end >= first)
 
+    def beyond(self, ending: tuple[object, ...]) -> bool:
+        """Whether a known end lies after the year of this return and was said elsewhere: it cannot state it."""
+        end = self.record.standing(ending)
+        if end is None or end.effective is None or end.stated_in == f"ssda903/{self.year}":
+            return False
+        return day_of(end.effective) >= self.bounds[1]
+
     def vanished(self, table: str, *keys: tuple[object, ...]) -> None:
         """Flag what is no longer stated; retract it where the return is said to be complete."""
         self.findings.flag(table, None, "CHILD", "vanished", VANISHED)
@@ -103,11 +112,19 @@ class _Statement:
             for key in keys:
                 self.record.drop(key, "no longer in the complete return")
 
+    def want(self, table: str, row: Mapping[str, Any], key: tuple[object, ...], wanted: Wanted) -> None:
+        """Want what a row states, unless the return of a later year has said otherwise."""
+        stands = self.record.standing(key)
+        if not said_later(stands, self.year):
+            self.record.want(key, wanted)
+        elif stands and not same(stands, wanted):
+            self.findings.flag(table, row, "CHILD", RULE, REASON)
+
     def single(self, table: str, rows: list[dict[str, Any]], make: Callable[[dict[str, Any]], Any]) -> None:
         """A table with at most one row a child, whose fact has no day."""
         for row in rows:
             body = make(row)
-            self.record.want((body.wire,), Wanted(body, None, stated=True))
+            self.want(table, row, (body.wire,), Wanted(body, None, stated=True))
         known = self.record.standing((_SINGLE[table],))
         if not rows and known is not None and self.of_this_return(known):
             self.vanished(table, (known.type,))
@@ -154,6 +171,8 @@ def _conviction(statement: _Statement, rows: list[dict[str, Any]]) -> None:
             want_year(
                 statement.record, ConvictionRecorded(year=statement.year, convicted=flag(row["convicted"]) is True)
             )
+        else:
+            statement.record.drop((ConvictionRecorded.wire, statement.year), "the cell is blank now")
     key = (ConvictionRecorded.wire, statement.year)
     if not rows and statement.line.says_all and statement.record.standing(key):
         statement.vanished("oc2", key)
@@ -187,21 +206,21 @@ def _spans(statement: _Statement, rows: list[dict[str, Any]], table: _SpanTable)
     known = _known_spans(statement.state.own, table)
     stated = [_span(row, table) for row in rows]
     good = [span for span in stated if not _refused(statement, table, span)]
+    whole = len(good) == len(stated)
     origin = {f.id: statement.of_this_return(f) for f in statement.state.own}
     matched = match(
         known,
         good,
-        key=lambda s: s.start[:10],
-        cells=lambda s: (s.start[:10], s.end[:10] if s.end else None, *s.cells),
-        expected=lambda i: origin[i] or statement.in_this_year(known[i].start, known[i].end),
+        key=lambda s: day_of(s.start),
+        cells=lambda s: (day_of(s.start), day_of(s.end) if s.end else None, *s.cells),
+        expected=lambda i: whole and (origin[i] or statement.in_this_year(known[i].start, known[i].end)),
     )
     for identity, span in matched.pairs:
-        _want_span(statement.record, table, identity, span, known[identity])
+        _want_span(statement, table, identity, span, known[identity])
     for span in matched.new:
-        _want_span(statement.record, table, statement.record.fresh(table.starts.wire), span, None)
+        _want_span(statement, table, statement.record.fresh(table.starts.wire), span, None)
     for identity in matched.gone:
-        if len(good) == len(stated):
-            statement.vanished(table.name, (table.starts.wire, identity), (table.ends.wire, identity))
+        statement.vanished(table.name, (table.starts.wire, identity), (table.ends.wire, identity))
 
 
 def _span(row: dict[str, Any], table: _SpanTable) -> _Span:
@@ -233,18 +252,19 @@ def _known_spans(own: Any, table: _SpanTable) -> dict[str, _Span]:
 
 def _same_day(known: str | None, stated: str) -> str:
     """A known instant is kept where the return's day is the same: a return is never more exact."""
-    return known if known is not None and known[:10] == stated else stated
+    return known if known is not None and day_of(known) == stated else stated
 
 
-def _want_span(record: Reconciliation, table: _SpanTable, identity: str, span: _Span, known: _Span | None) -> None:
+def _want_span(statement: _Statement, table: _SpanTable, identity: str, span: _Span, known: _Span | None) -> None:
+    record = statement.record
     start = table.starts(**{field: span.row.get(cell) for field, cell in table.start_cells.items()})
     began = _same_day(known.start if known else None, span.start)
-    record.want((start.wire, identity), Wanted(start, began, stated=True))
+    statement.want(table.name, span.row, (start.wire, identity), Wanted(start, began, stated=True))
     if span.end is not None:
         end = table.ends(**{table.link: identity}, **{f: span.row.get(c) for f, c in table.end_cells.items()})
         ended = _same_day(known.end if known else None, span.end)
-        record.want((end.wire, identity), Wanted(end, ended, stated=True))
-    elif known is not None and known.end is not None:
+        statement.want(table.name, span.row, (end.wire, identity), Wanted(end, ended, stated=True))
+    elif known is not None and known.end is not None and not statement.beyond((table.ends.wire, identity)):
         record.drop((table.ends.wire, identity), "the end is no longer stated")
 
 
@@ -321,14 +341,13 @@ def _episodes(statement: _Statement, rows: list[dict[str, Any]], places: Places)
             )  # fmt: skip
         else:
             good.append(episode)
-    matched = _matched(statement, known, good)
-    after = dict(known)
-    after.update({identity: replace(row, manner=known[identity].manner) for identity, row in matched.pairs})
+    matched = _matched(statement, known, good, whole=len(good) == len(rows))
+    pairs = [(identity, _completed(statement, identity, known[identity], row)) for identity, row in matched.pairs]
+    after = {**known, **dict(pairs)}
     for episode in matched.new:
         after[statement.record.fresh(EpisodeStarted.wire)] = episode
-    if len(good) == len(rows):
-        _vanished_episodes(statement, matched.gone, after)
-    _drop_ends(statement, matched, known)
+    _vanished_episodes(statement, matched.gone, after)
+    _drop_ends(statement, pairs, known)
 
     def question(episode: Episode, column: str, rule: str, reason: str) -> None:
         if episode.ref is not None:
@@ -337,14 +356,17 @@ def _episodes(statement: _Statement, rows: list[dict[str, Any]], places: Places)
     want_episodes(statement.record, after.items(), places, question)
 
 
-def _matched(statement: _Statement, known: dict[str, Episode], stated: list[Episode]) -> Matched[Episode]:
+def _matched(
+    statement: _Statement, known: dict[str, Episode], stated: list[Episode], *, whole: bool
+) -> Matched[Episode]:
+    """A row that was refused may be any known one: then nothing is joined by likeness, and nothing has vanished."""
     origin = {f.id: statement.of_this_return(f) for f in statement.state.own}
     return match(
         known,
         stated,
         key=lambda e: e.decom,
         cells=Episode.cells,
-        expected=lambda i: origin.get(i, False) or statement.in_this_year(known[i].decom, known[i].dec),
+        expected=lambda i: whole and (origin[i] or statement.in_this_year(known[i].decom, known[i].dec)),
     )
 
 
@@ -356,9 +378,19 @@ def _vanished_episodes(statement: _Statement, gone: list[str], after: dict[str, 
             del after[identity]
 
 
-def _drop_ends(statement: _Statement, matched: Matched[Episode], known: dict[str, Episode]) -> None:
+def _completed(statement: _Statement, identity: str, known: Episode, row: Episode) -> Episode:
+    """The row with what a return does not hold: the manner of a move, an end after its year, a later year's word."""
+    stated, row = row, with_later_word(identity, known, row, statement.state.own, statement.year)
+    if row.cells() != stated.cells():
+        statement.findings.flag("episodes", {"ref": row.ref}, "CHILD", RULE, REASON)
+    if row.dec is None and statement.beyond((EpisodeEnded.wire, identity)):
+        row = replace(row, dec=known.dec, rec=known.rec, reason_place_change=known.reason_place_change)
+    return replace(row, manner=known.manner)
+
+
+def _drop_ends(statement: _Statement, pairs: list[Known], known: dict[str, Episode]) -> None:
     """An end, or a reason on an open episode, that was stated and no longer is, was never so."""
-    for identity, row in matched.pairs:
+    for identity, row in pairs:
         if row.dec is None and known[identity].dec is not None:
             statement.record.drop((EpisodeEnded.wire, identity), "the end is no longer stated")
         if row.dec is None and not (row.rec or row.reason_place_change):
