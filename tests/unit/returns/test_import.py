@@ -364,9 +364,7 @@ async def test_a_child_whom_the_next_return_does_not_name_is_told_to_the_service
     assert line["tables"] == {"header": [], "episodes": []}
 
 
-async def test_a_return_that_another_authority_has_loaded_is_refused_whole(
-    course: Course, desk: ServiceDesk, tmp_path: Path
-) -> None:
+async def test_a_return_that_another_authority_has_loaded_is_refused_whole(course: Course, tmp_path: Path) -> None:
     folder = write_csv(tmp_path, {"header": [header()], "episodes": [episode()]})
     await take(course, folder)
     report = await import_return([folder], authority="E09000001", today=date(2026, 5, 1), course=course)
