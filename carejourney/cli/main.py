@@ -1,6 +1,7 @@
 """The commands of `carejourney`, each a thin word for what its module does."""
 
 import asyncio
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -135,6 +136,21 @@ def sample(
 ) -> None:
     """Write a generated authority: returns and enrolments."""
     make_sample(out, children=children, years=years, seed=seed, authority=authority, console=Console(stderr=True))
+
+
+@app.command()
+def bench(
+    *,
+    folder: Annotated[Path | None, typer.Option(help="A return to measure with; a generated one if left out.")] = None,
+    authority: Annotated[str, typer.Option(help="Whose return it is.")] = "E08000025",
+    as_json: AsJson = False,
+) -> None:
+    """Run the benchmarks of the source repository; exit status 1 where a goal was not met."""
+    try:
+        runner = importlib.import_module("tests.bench.runner")
+    except ModuleNotFoundError as error:
+        raise ConnectionProblem("the benchmarks are in the source repository: run this in a clone of it") from error
+    raise typer.Exit(runner.run(folder, authority, as_json=as_json))
 
 
 def main() -> None:
