@@ -1,0 +1,124 @@
+"""The same return told again: shuffled, split, in another form, under another authority, of an earlier day."""
+
+import random
+from datetime import date
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from carejourney.returns.report import ImportReport
+from tests.e2e.importing import Importing, new_authority
+from tests.e2e.return_folders import Tables, children_in, of_children, write_table, write_tables
+from tests.fixtures.system import System
+from tests.unit.returns.made_returns import a_return, write_csv, write_xml
+
+Outcome = tuple[int, int, int, list[object]]
+
+NOTHING: Outcome = (0, 0, 0, [])
+
+
+def outcome(report: ImportReport) -> Outcome:
+    return report.facts_recorded, report.corrections, report.rows_refused, [f for f in report.flagged if f.row is None]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def told(
+    system: System, years: dict[int, Tables], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Importing, Tables]:
+    """An authority whose return of 2026 is imported, with its tables."""
+    importing = Importing(system, new_authority())
+    tables = of_children(years[2026], children_in(years[2026])[:12], "again-")
+    folder = write_tables(tmp_path_factory.mktemp("told"), tables)
+    report = await importing.returns(folder)
+    assert report.facts_recorded > 0
+    return importing, tables
+
+
+async def test_the_same_return_adds_nothing(told: tuple[Importing, Tables], tmp_path: Path) -> None:
+    importing, tables = told
+
+    assert outcome(await importing.returns(write_tables(tmp_path / "same", tables))) == NOTHING
+
+
+async def test_shuffled_rows_and_columns_in_another_order_add_nothing(
+    told: tuple[Importing, Tables], tmp_path: Path
+) -> None:
+    importing, tables = told
+    dice = random.Random(20260401)
+    for name, rows in tables.items():
+        columns = list(rows[0]) if rows else []
+        if columns:
+            write_table(tmp_path / f"{name}.csv", dice.sample(rows, len(rows)), dice.sample(columns, len(columns)))
+
+    assert outcome(await importing.returns(tmp_path, year=2026)) == NOTHING
+
+
+async def test_a_table_split_in_two_files_adds_nothing(told: tuple[Importing, Tables], tmp_path: Path) -> None:
+    importing, tables = told
+    rest = {name: rows for name, rows in tables.items() if name != "episodes"}
+    write_tables(tmp_path, rest)
+    rows = tables["episodes"]
+    parts = [
+        write_table(tmp_path / "first.csv", rows[::2], rows[0]),
+        write_table(tmp_path / "second.csv", rows[1::2], rows[0]),
+    ]
+
+    refused = await importing.returns(tmp_path)
+    assert refused.files_refused == 1
+    assert outcome(await importing.returns(tmp_path, files={"episodes": parts})) == NOTHING
+
+
+async def test_the_xml_form_of_the_same_return_adds_nothing(importing: Importing, tmp_path: Path) -> None:
+    made = a_return(8, seed=11)
+    first = await importing.returns(write_csv(tmp_path / "csv", made))
+
+    again = await importing.returns(write_xml(tmp_path / "xml", made))
+
+    assert first.facts_recorded > 0
+    assert (again.facts_recorded, again.corrections, again.rows_refused) == (0, 0, 0)
+
+
+async def test_the_same_return_under_another_authority_is_refused(
+    told: tuple[Importing, Tables], system: System, tmp_path: Path
+) -> None:
+    first, tables = told
+    other = Importing(system, new_authority())
+
+    report = await other.returns(write_tables(tmp_path, tables))
+
+    assert report.facts_recorded == 0
+    assert [(r.value_class, first.authority in r.reason) for r in report.refused] == [
+        ("return of another authority", True)
+    ]
+    assert await other.histories() == {}
+
+
+async def test_a_historic_load_is_shown_as_such_and_known_from_its_day(
+    importing: Importing, years: dict[int, Tables], tmp_path: Path
+) -> None:
+    child = children_in(years[2024], "episodes")[0]
+    folder = write_tables(tmp_path, of_children(years[2024], [child], "historic-"))
+    await importing.returns(folder, recorded_on=date(2024, 6, 30))
+
+    before = await importing.history(f"historic-{child}", known_on="2024-06-29")
+    after = await importing.history(f"historic-{child}", known_on="2024-06-30")
+
+    assert before["lanes"]["episode"] == []
+    assert after["lanes"]["episode"]
+    assert all(one["historic"] for one in after["lanes"]["episode"])
+
+
+async def test_an_older_return_loaded_later_does_not_undo_what_a_later_one_states(
+    importing: Importing, years: dict[int, Tables], tmp_path: Path
+) -> None:
+    both = [c for c in children_in(years[2026], "episodes") if c in children_in(years[2024], "episodes")][:8]
+    old, new = (write_tables(tmp_path / str(y), of_children(years[y], both, "late-")) for y in (2024, 2026))
+    await importing.returns(new)
+    before = {child: told["lanes"]["episode"][-1] for child, told in (await importing.histories()).items()}
+
+    report = await importing.returns(old, recorded_on=date(2024, 6, 30))
+
+    assert report.corrections == 0
+    after = {child: told["lanes"]["episode"][-1] for child, told in (await importing.histories()).items()}
+    assert {c: one["value"] for c, one in after.items()} == {c: one["value"] for c, one in before.items()}

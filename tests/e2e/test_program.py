@@ -1,0 +1,85 @@
+"""The program as a person at a terminal uses it: import, history, lag, rebuild, and what it says when refused."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from carejourney.embedded.layout import SERVICES
+from tests.e2e.importing import new_authority
+from tests.e2e.installation import Installation
+from tests.e2e.return_folders import Tables, children_in, of_children, write_tables
+
+
+@dataclass(frozen=True)
+class Told:
+    """An authority of which two years were imported, one child in both, and the moment between the imports."""
+
+    authority: str
+    child: str
+    between: str
+    folders: tuple[Path, Path]
+
+
+@pytest.fixture(scope="module")
+def told(installation: Installation, years: dict[int, Tables], tmp_path_factory: pytest.TempPathFactory) -> Told:
+    work, authority = tmp_path_factory.mktemp("program"), new_authority()
+    both = [c for c in children_in(years[2026], "episodes") if c in children_in(years[2025], "episodes")][:6]
+    first, last = (write_tables(work / str(y), of_children(years[y], both, f"{authority}-")) for y in (2025, 2026))
+    installation.told("import ssda903", first, "--authority", authority)
+    between = datetime.now(UTC).isoformat()
+    installation.told("import ssda903", last, "--authority", authority)
+    return Told(authority, f"{authority}:{authority}-{both[0]}", between, (first, last))
+
+
+def test_both_folders_named_in_any_order_change_nothing(installation: Installation, told: Told) -> None:
+    report = installation.told("import ssda903", *reversed(told.folders), "--authority", told.authority)
+
+    assert (report["facts_recorded"], report["corrections"], report["refused"]) == (0, 0, [])
+
+
+def test_history_tells_a_child_as_it_was_known_before_the_last_year(installation: Installation, told: Told) -> None:
+    now = installation.told("history", told.child)
+    then = installation.told("history", told.child, "--known-on", told.between)
+
+    assert now["local_id"] == told.child.partition(":")[2]
+    assert now["known_on"] is None
+    assert max(one["recorded"] for one in now["lanes"]["episode"]) > max(
+        one["recorded"] for one in then["lanes"]["episode"]
+    )
+    on_the_day = installation.told("history", told.child, "--true-on", "2025-03-31")
+    assert [one for one in on_the_day["lanes"]["episode"] if one["until"] and one["until"] <= "2025-03-31"] == []
+
+
+def test_every_history_of_an_authority_is_one_line(installation: Installation, told: Told) -> None:
+    lines = installation.run("history --all --authority", told.authority, "--json").splitlines()
+
+    assert len({json.loads(line)["child"] for line in lines}) == len(lines) == 6
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_rebuild_finds_every_projection_as_it_is(installation: Installation, told: Told, service: str) -> None:
+    assert told.authority
+    found = json.loads(installation.run("rebuild", service, "--json"))
+
+    assert found
+    assert all(one["subjects"] >= 6 for one in found)
+    assert [one for one in found if one["different"] or one["missing"] or one["left_over"]] == []
+
+
+def test_nothing_is_behind_and_no_lane_is_parked(installation: Installation, told: Told) -> None:
+    assert told.authority
+    lag = installation.told("lag")
+
+    assert lag["total"] == 0
+    assert {one["parked"] for one in lag["projections"]} == {0}
+
+
+def test_a_folder_that_is_refused_ends_with_status_one_and_says_why(installation: Installation, tmp_path: Path) -> None:
+    process = installation.start("import ssda903", tmp_path / "nowhere", "--authority", "E06999998", "--json")
+    output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert [one["value_class"] for one in json.loads(output)["refused"]] == ["missing folder"]
