@@ -114,7 +114,7 @@ def _advance(projection: Projection[S], saved: Saved[S], facts: Iterable[Standin
 
 
 def encode(saved: Saved[Any]) -> bytes:
-    return msgspec.json.encode(saved)
+    return msgspec.json.encode(saved, order="deterministic")
 
 
 def upsert_sql(table: sa.Table) -> tuple[str, list[str]]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -144,9 +145,13 @@ async def _publish(rows: list[asyncpg.Record], producer: AIOKafkaProducer) -> No
     groups: dict[tuple[str, int], list[asyncpg.Record]] = {}
     topics = {row["topic"] for row in rows}
     partitions = {topic: len(await producer.partitions_for(topic)) for topic in topics}
+    places: dict[tuple[str, UUID], tuple[str, int]] = {}
     for row in rows:
-        partition = partition_of(str(row["subject"]).encode(), partitions[row["topic"]])
-        groups.setdefault((row["topic"], partition), []).append(row)
+        topic, subject = row["topic"], row["subject"]
+        place = places.get((topic, subject))
+        if place is None:
+            place = places[topic, subject] = (topic, partition_of(str(subject).encode(), partitions[topic]))
+        groups.setdefault(place, []).append(row)
     acknowledged = [
         future
         for (topic, partition), group in groups.items()

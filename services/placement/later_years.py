@@ -31,3 +31,10 @@ def with_later_word(identity: str, known: Episode, row: Episode, own: Iterable[S
     if ended:
         row = replace(row, dec=known.dec, rec=known.rec, reason_place_change=known.reason_place_change)
     return row
+
+
+def contradicts(row: Episode, later: Episode) -> bool:
+    """Whether what was said later differs from the row in more than an end that had not come when it was stated."""
+    if row.dec is None:
+        later = replace(later, dec=None, rec=row.rec, reason_place_change=row.reason_place_change)
+    return row.cells() != later.cells()

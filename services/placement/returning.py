@@ -35,7 +35,7 @@ from services.placement.episodes import (
     known_episodes,
     want_episodes,
 )
-from services.placement.later_years import REASON, RULE, said_later, with_later_word
+from services.placement.later_years import REASON, RULE, contradicts, said_later, with_later_word
 
 SEXES = {"1": "M", "2": "F"}
 VANISHED = "a row stated before is not in this return"
@@ -105,12 +105,18 @@ class _Statement:
             return False
         return day_of(end.effective) >= self.bounds[1]
 
-    def vanished(self, table: str, *keys: tuple[object, ...]) -> None:
-        """Flag what is no longer stated; retract it where the return is said to be complete."""
+    def vanished(self, table: str, row: tuple[object, ...], *following: tuple[object, ...]) -> bool:
+        """Flag what is no longer stated. Retract it where a complete return of the same year stated it before.
+
+        `row` and `following` are keys of the facts that a row became; gives whether they were retracted.
+        """
         self.findings.flag(table, None, "CHILD", "vanished", VANISHED)
-        if self.line.complete:
-            for key in keys:
-                self.record.drop(key, "no longer in the complete return")
+        stood = self.record.standing(row)
+        if not self.line.complete or stood is None or not self.of_this_return(stood):
+            return False
+        for key in (row, *following):
+            self.record.drop(key, "no longer in the complete return")
+        return True
 
     def want(self, table: str, row: Mapping[str, Any], key: tuple[object, ...], wanted: Wanted) -> None:
         """Want what a row states, unless the return of a later year has said otherwise."""
@@ -372,16 +378,16 @@ def _matched(
 
 def _vanished_episodes(statement: _Statement, gone: list[str], after: dict[str, Episode]) -> None:
     for identity in gone:
-        wires = (EpisodeStarted.wire, EpisodeEnded.wire, OpenEpisodeReasonStated.wire)
-        statement.vanished("episodes", *((wire, identity) for wire in wires))
-        if statement.line.complete:
+        row = (EpisodeStarted.wire, identity)
+        ends = ((wire, identity) for wire in (EpisodeEnded.wire, OpenEpisodeReasonStated.wire))
+        if statement.vanished("episodes", row, *ends):
             del after[identity]
 
 
 def _completed(statement: _Statement, identity: str, known: Episode, row: Episode) -> Episode:
     """The row with what a return does not hold: the manner of a move, an end after its year, a later year's word."""
     stated, row = row, with_later_word(identity, known, row, statement.state.own, statement.year)
-    if row.cells() != stated.cells():
+    if contradicts(stated, row):
         statement.findings.flag("episodes", {"ref": row.ref}, "CHILD", RULE, REASON)
     if row.dec is None and statement.beyond((EpisodeEnded.wire, identity)):
         row = replace(row, dec=known.dec, rec=known.rec, reason_place_change=known.reason_place_change)
