@@ -143,6 +143,5 @@ def service_environment(folders: Folders, ports: Ports, service: str, passwords:
         "CAREJOURNEY_JWKS_FILE": str(folders.jwks),
         "CAREJOURNEY_TOPIC_REPLICATION": "1",
         "CAREJOURNEY_INSTANCE": f"{service}-0",
-        "CAREJOURNEY_PUBLIC_EDUCATION_URL": service_url(ports, "education"),
-        "CAREJOURNEY_PUBLIC_JOURNEY_URL": service_url(ports, "journey"),
+        **{f"CAREJOURNEY_PUBLIC_{name.upper()}_URL": service_url(ports, name) for name in ports.services},
     }
