@@ -1,13 +1,14 @@
 """One command of a person over HTTP: the authority looked up and checked, carried out, answered with its ETag."""
 
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
 
 from carejourney.access import Caller
-from carejourney.commands import Command, Decide, carry_out, context_of
-from carejourney.errors import NotFound
+from carejourney.commands import Command, Decide, Decided, State, carry_out, context_of
+from carejourney.errors import NotFound, Refusal
 from carejourney.ids import derived_id
 
 _AUTHORITY = """
@@ -39,6 +40,15 @@ async def answer_command(
     context = context_of(who, running.store.source, authority, command)
     # Two callers may well choose the same short key: it counts for one child.
     identity = derived_id("command", subject, command)
-    (answer,) = await carry_out(running.store, [Command(identity, subject, decide, context, expected)])
+    asked = sha256(request.url.path.encode() + b"\n" + await request.body()).hexdigest()
+
+    def noted(state: State) -> Decided:
+        decided = decide(state)
+        decided.notes["asked"] = asked
+        return decided
+
+    (answer,) = await carry_out(running.store, [Command(identity, subject, noted, context, expected)])
+    if answer.pop("asked", asked) != asked:
+        raise Refusal("this Idempotency-Key was used for another request; send a new one")
     response.headers["ETag"] = f'"{answer["version"]}"'
     return answer

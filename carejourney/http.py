@@ -56,13 +56,18 @@ def add_problems(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
+    async def failed(_: Request, error: Exception) -> Response:
+        log.error("request.failed", fault=type(error).__name__)
+        return problem(500, "failed", "The service failed", "this is a fault of the service; its log names the kind")
+
+    app.add_exception_handler(Exception, failed)
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(HTTPException, unknown)
     app.add_exception_handler(RequestValidationError, malformed)
 
 
 class LimitBody:
-    """Refuses bodies over a limit before they are read into memory."""
+    """Refuses bodies over a limit before they are read into memory, and addresses that hold a NUL."""
 
     def __init__(self, app: ASGIApp, limit: int = MAX_BODY) -> None:
         self._app = app
@@ -71,6 +76,11 @@ class LimitBody:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if b"%00" in scope["query_string"] or "\0" in scope["path"]:
+            await problem(Malformed.status, Malformed.slug, Malformed.title, "a NUL is no part of any name here")(
+                scope, receive, send
+            )
             return
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > self._limit:

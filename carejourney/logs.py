@@ -31,3 +31,5 @@ def set_up_logs(service: str) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # While Kafka makes its own topics at a first start, the client says so several times a second as an error.
+    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)

@@ -31,11 +31,17 @@ BUSY_SECONDS: Final = 0.02
 RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 _READ = """
-select transaction_id, position, subject, topic, headers, payload, recorded_at
+select transaction_id, position, subject, topic, topic_version, headers, payload, recorded_at
 from fact
 where (transaction_id, position) > ($1::xid8, $2) and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
 order by transaction_id, position
 limit $3
+"""
+_EARLIER = """
+select f.transaction_id, f.position, f.subject, f.topic, f.topic_version, f.headers, f.payload, f.recorded_at
+from fact f join unnest($1::uuid[], $2::text[], $3::int[]) as w(subject, topic, topic_version)
+  on f.subject = w.subject and f.topic = w.topic and f.topic_version = w.topic_version
+where (f.transaction_id, f.position) > ($4::xid8, $5)
 """
 _MOVE = """
 update relay_mark set transaction_id = $3, position = $4, relayed = relayed + $5, moved_at = now()
@@ -131,7 +137,7 @@ class Relay:
             telemetry.RELAY_AGE.labels(self._service).set(0)
             return 0
         crash.point("relay.after_read")
-        await _publish(rows, producer)
+        await _publish(await _with_earlier(connection, mark, rows), producer)
         crash.point("relay.after_ack")
         last = rows[-1]
         await connection.execute(
@@ -139,6 +145,27 @@ class Relay:
         )
         telemetry.FACTS_RELAYED.labels(self._service).inc(len(rows))
         return len(rows)
+
+
+async def _with_earlier(connection: asyncpg.Connection, mark: Mark, rows: list[asyncpg.Record]) -> list[asyncpg.Record]:
+    """The rows in version order, with what must go before them.
+
+    A transaction may have its id before it waits for a stream that a later one holds: then the order of commit is not
+    that of the versions. What a row builds on is committed, so it is brought forward; its own turn sends it again.
+    """
+    held = {(row["subject"], row["topic"], row["topic_version"]) for row in rows}
+    found = rows
+    everything = list(rows)
+    while found:
+        before = {(r["subject"], r["topic"], r["topic_version"] - 1) for r in found if r["topic_version"] > 1} - held
+        wanted = sorted(before)
+        found = await connection.fetch(
+            _EARLIER, [s for s, _, _ in wanted], [t for _, t, _ in wanted], [v for _, _, v in wanted],
+            mark.transaction_id, mark.position,
+        ) if wanted else []  # fmt: skip
+        held |= before
+        everything += found
+    return sorted(everything, key=lambda row: row["topic_version"])
 
 
 async def _publish(rows: list[asyncpg.Record], producer: AIOKafkaProducer) -> None:

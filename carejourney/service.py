@@ -111,7 +111,9 @@ async def assemble(parts: Parts, settings: Settings) -> Running:
         settings=settings,
         pool=pool,
         keys_pool=keys_pool,
-        engine=create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=2),
+        engine=create_async_engine(
+            dsn.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=2, hide_parameters=True
+        ),
         wrapper=wrapper,
         keys=keys,
         store=store,

@@ -28,7 +28,11 @@ class Line(msgspec.Struct, frozen=True):
     tables: dict[str, list[dict[str, Any]]]
     known_from: Day | None = None
     complete: bool = False
-    says_all: bool = True
+    partial: frozenset[str] = frozenset()
+
+    def whole(self, table: str) -> bool:
+        """Whether the line has every row of the child that the return's table has: none was refused before."""
+        return table not in self.partial
 
 
 @dataclass(slots=True)

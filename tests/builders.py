@@ -1,6 +1,6 @@
 """Generated children and what is said of them: only the fields that matter to a test need be given."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -131,13 +131,13 @@ class Child:
         return self.says(decide(self.state))
 
     def states(
-        self, *episodes: Row, year: int = 2026, complete: bool = False, says_all: bool = True,
+        self, *episodes: Row, year: int = 2026, complete: bool = False, partial: Iterable[str] = (),
         tables: Mapping[str, Sequence[Row]] | None = None,
     ) -> Said:  # fmt: skip
         """Take the rows of a return: those of `tables`, or of Episodes alone."""
         stated = tables if tables is not None else {"episodes": episodes}
         numbered = {t: [{"ref": n, **row} for n, row in enumerate(rows)] for t, rows in stated.items()}
-        line = Line(uuid4(), self.subject, AUTHORITY, year, numbered, None, complete, says_all)
+        line = Line(uuid4(), self.subject, AUTHORITY, year, numbered, None, complete, frozenset(partial))
         findings = Findings()
         decided = state_return(self.state, line, findings, Gazetteer())
         said = self.says(decided, origin="import", stated_in=f"ssda903/{year}")

@@ -14,7 +14,9 @@ def run() -> None:
 
 
 async def _run(dsn: str) -> None:
-    engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
+    engine = create_async_engine(
+        dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool, hide_parameters=True
+    )
     async with engine.begin() as connection:
         await connection.run_sync(_in_transaction)
     await engine.dispose()

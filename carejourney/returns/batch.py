@@ -138,15 +138,15 @@ class Passage:
             if taken is not None:
                 tables[KINDS[row.kind].name].append(self._row(ref, row, taken))
         order = self._order
-        says_all = self._reading.says_all_of(one.child.local_id)
+        partial = self._reading.partial_of(one.child.local_id)
         return wire.Line(
             command_id=str(uuid5(order.command_space, f"{service}/{one.subject}")),
             subject=one.subject,
             authority=order.authority,
             year=self._reading.year,
             known_from=order.known_from,
-            complete=order.complete and says_all,
-            says_all=says_all,
+            complete=order.complete and not partial,
+            partial=partial,
             tables=tables,
         )
 

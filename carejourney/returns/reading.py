@@ -27,9 +27,9 @@ _YEAR_REMEDY: Final = "state the collection year with the option for it"
 class Reading:
     """A return that was read: its spooled rows, which tables it has, its year, and what was refused so far.
 
-    `year` is the collection year (None for enrolments). `doubtful` are the children of refused rows, `unnamed` says
-    that a refused row's child was not legible: of these it is unknown what the return no longer says. Close it, or use
-    it as a context manager.
+    `year` is the collection year (None for enrolments). `doubtful` are the children of refused rows, with the tables;
+    `unnamed` the tables of refused rows whose child was not legible: of these it is unknown what the return no longer
+    says. Close it, or use it as a context manager.
     """
 
     spool: Spool
@@ -41,12 +41,12 @@ class Reading:
     report: ImportReport = field(default_factory=ImportReport)
     latest: dict[str, str] = field(default_factory=dict)
     year: int | None = None
-    doubtful: set[str] = field(default_factory=set)
-    unnamed: bool = False
+    doubtful: dict[str, set[str]] = field(default_factory=dict)
+    unnamed: set[str] = field(default_factory=set)
 
-    def says_all_of(self, local_id: str) -> bool:
-        """Tell whether no row of the child was refused while reading, so that what is absent has vanished."""
-        return not self.unnamed and local_id not in self.doubtful
+    def partial_of(self, local_id: str) -> list[str]:
+        """Name the tables of which a row of the child was refused while reading, or may have been."""
+        return sorted(self.unnamed | self.doubtful.get(local_id, set()))
 
     def __enter__(self) -> Self:
         return self
@@ -83,16 +83,16 @@ class _FileReading:
         try:
             child, values = check(cells)
         except RowError as error:
-            self.refuse(row, error)
+            self.refuse(table, row, error)
             return None
         return child, SpooledRow(_KIND_OF[table.name], values, self.number, row)
 
-    def refuse(self, row: int, error: RowError) -> None:
+    def refuse(self, table: Table, row: int, error: RowError) -> None:
         self.report.refuse_row(Refusal(self.place, row, error.column, error.value_class, error.reason, error.remedy))
         if error.local_id is None:
-            self.reading.unnamed = True
+            self.reading.unnamed.add(table.name)
         else:
-            self.reading.doubtful.add(error.local_id)
+            self.reading.doubtful.setdefault(error.local_id, set()).add(table.name)
 
     def fill(self, rows: Iterable[tuple[str, SpooledRow]]) -> bool:
         try:
@@ -129,7 +129,7 @@ def _csv_rows(file: _FileReading, table: Table, path: Path, names: Sequence[str]
     for number, cells in csv_rows.rows(path, file.place):
         if isinstance(cells, RowError):
             file.report.rows_read += 1
-            file.refuse(number, cells)
+            file.refuse(table, number, cells)
         elif kept := file.keep(table, number, cells, check):
             yield kept
 

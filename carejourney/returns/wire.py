@@ -35,8 +35,8 @@ class Line(msgspec.Struct):
 
     `tables` has every table the service takes something from that the return holds, also with no row for the child;
     a row has `ref` and the columns the service takes, in lower case. `year` is the collection year, None for
-    enrolments; `known_from` the day a historic return was made; `says_all` is false
-    where a row of the child was refused, so that what is absent may not have vanished.
+    enrolments; `known_from` the day a historic return was made; `partial` names the tables of which a row of the child
+    was refused, so that what is absent there may not have vanished.
     """
 
     command_id: str
@@ -45,7 +45,7 @@ class Line(msgspec.Struct):
     year: int | None
     known_from: str | None
     complete: bool
-    says_all: bool
+    partial: list[str]
     tables: dict[str, list[Row]]
 
 

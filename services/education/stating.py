@@ -82,7 +82,7 @@ def state_enrolments(state: State, line: Line, findings: Findings) -> Decided:
     stated = _readable(rows, state, findings)
     known = known_enrolments(state.own)
     # Where a row of the child could not be read, nothing can be said of the rows that are not there.
-    whole = line.says_all and len(stated) == len(rows)
+    whole = line.whole(TABLE) and len(stated) == len(rows)
     imported = {f.id for f in state.own if f.type == SchoolChanged.wire and f.origin == "import" and whole}
     matched = match(known, stated, lambda e: (e.start, e.urn), _cells, lambda identity: identity in imported)
     dropped = _vanished(matched, findings, drop=line.complete)

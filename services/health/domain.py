@@ -32,7 +32,7 @@ def state_return(state: State, line: Line, findings: Findings) -> Decided:
             want_year(record, body)
         if blank(row, MISUSE):
             record.drop((SubstanceMisuseReported.wire, year), "no longer stated")
-    if not rows:
+    if not rows and line.whole("oc2"):
         _vanished(record, year, findings, drop=line.complete)
     return settled(record)
 

@@ -22,7 +22,7 @@ from events.placement import SubjectRegistered
 router = APIRouter(tags=["register"])
 
 Kind = Literal["child", "worker"]
-LocalId = Annotated[str, Field(min_length=1, max_length=64)]
+LocalId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$")]
 Authority = Annotated[str, Field(pattern=r"^[A-Z][0-9]{8}$", description="ONS code of the authority.")]
 
 _FIND = """

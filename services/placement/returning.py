@@ -89,14 +89,14 @@ class _Statement:
     def bounds(self) -> tuple[str, str]:
         return year_bounds(self.year)
 
-    def of_this_return(self, fact: Standing) -> bool:
-        """Whether a fact was stated by the return of the same year, which says all there is to say of the child."""
-        return self.line.says_all and fact.stated_in == f"ssda903/{self.year}"
+    def of_this_return(self, table: str, fact: Standing) -> bool:
+        """Whether a fact was stated by the return of the same year, whose table says all there is of the child."""
+        return self.line.whole(table) and fact.stated_in == f"ssda903/{self.year}"
 
-    def in_this_year(self, start: str, end: str | None) -> bool:
-        """Whether what began and ended then lies, in part, in the year of a return that says all of the child."""
+    def in_this_year(self, table: str, start: str, end: str | None) -> bool:
+        """Whether what began and ended then lies, in part, in the year of a table that says all of the child."""
         first, after = self.bounds
-        return self.line.says_all and start < after and (end is None or end >= first)
+        return self.line.whole(table) and start < after and (end is None or end >= first)
 
     def beyond(self, ending: tuple[object, ...]) -> bool:
         """Whether a known end lies after the year of this return and was said elsewhere: it cannot state it."""
@@ -112,7 +112,7 @@ class _Statement:
         """
         self.findings.flag(table, None, "CHILD", "vanished", VANISHED)
         stood = self.record.standing(row)
-        if not self.line.complete or stood is None or not self.of_this_return(stood):
+        if not self.line.complete or stood is None or not self.of_this_return(table, stood):
             return False
         for key in (row, *following):
             self.record.drop(key, "no longer in the complete return")
@@ -132,7 +132,7 @@ class _Statement:
             body = make(row)
             self.want(table, row, (body.wire,), Wanted(body, None, stated=True))
         known = self.record.standing((_SINGLE[table],))
-        if not rows and known is not None and self.of_this_return(known):
+        if not rows and known is not None and self.of_this_return(table, known):
             self.vanished(table, (known.type,))
 
 
@@ -180,7 +180,7 @@ def _conviction(statement: _Statement, rows: list[dict[str, Any]]) -> None:
         else:
             statement.record.drop((ConvictionRecorded.wire, statement.year), "the cell is blank now")
     key = (ConvictionRecorded.wire, statement.year)
-    if not rows and statement.line.says_all and statement.record.standing(key):
+    if not rows and statement.line.whole("oc2") and statement.record.standing(key):
         statement.vanished("oc2", key)
 
 
@@ -213,13 +213,13 @@ def _spans(statement: _Statement, rows: list[dict[str, Any]], table: _SpanTable)
     stated = [_span(row, table) for row in rows]
     good = [span for span in stated if not _refused(statement, table, span)]
     whole = len(good) == len(stated)
-    origin = {f.id: statement.of_this_return(f) for f in statement.state.own}
+    origin = {f.id: statement.of_this_return(table.name, f) for f in statement.state.own}
     matched = match(
         known,
         good,
         key=lambda s: day_of(s.start),
         cells=lambda s: (day_of(s.start), day_of(s.end) if s.end else None, *s.cells),
-        expected=lambda i: whole and (origin[i] or statement.in_this_year(known[i].start, known[i].end)),
+        expected=lambda i: whole and (origin[i] or statement.in_this_year(table.name, known[i].start, known[i].end)),
     )
     for identity, span in matched.pairs:
         _want_span(statement, table, identity, span, known[identity])
@@ -294,7 +294,7 @@ def _adoptions(statement: _Statement, rows: list[dict[str, Any]]) -> None:
         if f.type == AdoptionRecorded.wire and not f.retracted
     }
     stated = [_adoption(row) for row in rows]
-    origin = {f.id: statement.of_this_return(f) for f in statement.state.own}
+    origin = {f.id: statement.of_this_return("ad1", f) for f in statement.state.own}
     matched = match(
         known,
         [(day, tuple(sorted(body.model_dump(mode="json").items()))) for day, body in stated],
@@ -366,13 +366,13 @@ def _matched(
     statement: _Statement, known: dict[str, Episode], stated: list[Episode], *, whole: bool
 ) -> Matched[Episode]:
     """A row that was refused may be any known one: then nothing is joined by likeness, and nothing has vanished."""
-    origin = {f.id: statement.of_this_return(f) for f in statement.state.own}
+    origin = {f.id: statement.of_this_return("episodes", f) for f in statement.state.own}
     return match(
         known,
         stated,
         key=lambda e: e.decom,
         cells=Episode.cells,
-        expected=lambda i: whole and (origin[i] or statement.in_this_year(known[i].decom, known[i].dec)),
+        expected=lambda i: whole and (origin[i] or statement.in_this_year("episodes", known[i].decom, known[i].dec)),
     )
 
 

@@ -28,7 +28,7 @@ def take_reviews(statement: Statement, rows: list[dict[str, Any]]) -> None:
     """Want a review for each row; a row that changed is the same review, corrected."""
     stood, withdrawn = _known(statement, retracted=False), _known(statement, retracted=True)
     stated = [Review(row["review"], row["review_code"], row) for row in rows]
-    expected = _expected(statement)
+    expected = _expected(statement) if statement.line.whole(TABLE) else set()
     matched = rejoin(stood, stated, expected.__contains__)
     for identity, review in matched.pairs:
         _want(statement, identity, review)

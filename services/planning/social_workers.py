@@ -32,7 +32,8 @@ def take_allocations(statement: Statement, rows: list[dict[str, Any]]) -> None:
     _remember_workers(statement)
     stated = [_allocation(row) for row in rows]
     origin = {fact.id: statement.of_this_return(fact) for fact in statement.state.own}
-    matched = rejoin(stood, stated, lambda i: origin[i] or _touches(stood[i], statement.bounds))
+    whole = statement.line.whole(TABLE)
+    matched = rejoin(stood, stated, lambda i: whole and (origin[i] or _touches(stood[i], statement.bounds)))
     for identity, allocation in matched.pairs:
         _want(statement, identity, allocation, stood[identity])
     for allocation in matched.new:

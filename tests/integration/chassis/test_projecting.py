@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from carejourney.envelope import Recorded
 from carejourney.operations import Operations
 from carejourney.service import Running
+from carejourney.store import DATABASE_AWAY
 from carejourney.subscription import ensure_topics
 from events.catalogue import CATALOGUE
 from events.health import HealthAssessmentHeld, HealthOutcomesReported
@@ -228,7 +229,7 @@ async def test_a_database_that_drops_its_connections_loses_nothing(probe: Probe)
         async def said() -> bool:
             try:
                 await says(running, child, HELD)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except DATABASE_AWAY:
                 return False
             return True
 

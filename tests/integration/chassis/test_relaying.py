@@ -151,3 +151,15 @@ async def test_a_large_fact_is_carried_whole(probe: Probe) -> None:
 
 async def count_of(running: Running, child: UUID) -> int:
     return int(await running.pool.fetchval("select count from tally where subject = $1", child) or 0)
+
+
+async def test_a_transaction_that_waited_for_a_stream_does_not_overtake_the_one_it_waited_for(probe: Probe) -> None:
+    async with probe.parts_only() as running, relay_by_hand(probe) as (relay, connection, producer):
+        (child,) = await children(running, 1)
+        async with running.pool.acquire() as early, early.transaction():
+            await early.fetchval("select pg_current_xact_id()")
+            await says(running, child, HELD)
+            async with running.store.unit([child], connection=early) as unit:
+                unit.append([probe.draft(child, HELD)], a_context())
+        await relay.step(connection, producer)
+        assert await published(probe, child) == [1, 2]

@@ -17,7 +17,7 @@ from events.catalogue import OWNED_TOPICS
 from tests.builders import a_header, an_episode
 from tests.fixtures.system import AUTHORITY, System
 
-LOCAL_ID, BIRTH, CHILD_BIRTH, HOME, PLACED = "CANARY7731", "2011-11-23", "2025-12-19", "B15 2TT", "SY1 1QT"
+LOCAL_ID, BIRTH, CHILD_BIRTH, HOME, PLACED = "CANARY7731", "1998-02-27", "1999-03-09", "B15 2TT", "SY1 1QT"
 PERMANENCE, UPN, WORDS = "xx/07/2013", "A123456789012", "a canary sang to me alone"
 CANARIES = (LOCAL_ID, BIRTH, CHILD_BIRTH, HOME, PLACED, PERMANENCE, UPN, WORDS)
 TABLES: dict[str, list[dict[str, Any]]] = {

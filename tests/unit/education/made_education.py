@@ -57,9 +57,9 @@ class Record:
         self.corrections += decided.corrections
         return self.add(decided.drafts, **context)
 
-    def import_enrolments(self, *rows: Row, complete: bool = False, says_all: bool = True) -> int:
+    def import_enrolments(self, *rows: Row, complete: bool = False, partial: frozenset[str] = frozenset()) -> int:
         """Facts recorded by one file; what was found is in `findings`."""
-        line = self._line({"enrolments": list(rows)}, None, complete=complete, says_all=says_all)
+        line = self._line({"enrolments": list(rows)}, None, complete=complete, partial=partial)
         self.findings = Findings()
         return self.carry_out(
             state_enrolments(self.state(), line, self.findings), origin="import", stated_in="enrolments"

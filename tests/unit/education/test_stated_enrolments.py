@@ -105,7 +105,7 @@ def test_nothing_is_retracted_for_a_child_with_a_row_that_could_not_be_read() ->
 
     record.import_enrolments(FIRST, {**SECOND, "from": "yesterday"}, complete=True)
     assert len(record.roll) == 2
-    record.import_enrolments(FIRST, complete=True, says_all=False)
+    record.import_enrolments(FIRST, complete=True, partial=frozenset({"enrolments"}))
 
     assert len(record.roll) == 2
 

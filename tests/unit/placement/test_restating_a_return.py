@@ -189,14 +189,14 @@ def test_a_row_that_vanished_from_a_complete_return_is_retracted(table: str) -> 
 @pytest.mark.parametrize("table", sorted(STATED))
 def test_a_return_that_does_not_say_all_of_the_child_neither_flags_nor_retracts(table: str) -> None:
     child = known_child()
-    said = child.states(complete=True, says_all=False, tables={**STATED, table: []})
+    said = child.states(complete=True, partial=STATED, tables={**STATED, table: []})
     assert (said.nothing, said.flagged) == (True, [])
 
 
 def test_a_return_that_does_not_say_all_joins_no_rows() -> None:
     child = Child()
     child.states(an_episode("2025-05-01"))
-    said = child.states(an_episode("2025-05-02"), says_all=False)
+    said = child.states(an_episode("2025-05-02"), partial=["episodes"])
     assert said.corrections == 0
     assert sorted(e.decom for e in child.episodes.values()) == ["2025-05-01", "2025-05-02"]
 
@@ -240,3 +240,12 @@ def test_what_a_return_states_of_adoption_custody_and_conviction_is_restricted()
         "adoption_decided", "adoption_decision_ceased", "adoption_recorded", "conviction_recorded",
         "deprivation_of_liberty_started", "deprivation_of_liberty_ended",
     }  # fmt: skip
+
+
+def test_a_refused_row_of_another_table_leaves_a_changed_first_day_one_correction() -> None:
+    child = Child()
+    child.states(an_episode("2025-05-01"))
+    changed = child.states(an_episode("2025-05-02"), partial=["placed_adoption"])
+    back = child.states(an_episode("2025-05-01"), partial=["placed_adoption"])
+    assert (changed.corrections, back.corrections) == (1, 1)
+    assert [e.decom for e in child.episodes.values()] == ["2025-05-01"]
