@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 import httpx
-from fastapi import Request
+from fastapi import Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
@@ -20,6 +21,10 @@ ALGORITHMS: Final = ["EdDSA", "Ed25519", "ES256", "RS256"]
 DEVELOPMENT_ISSUER: Final = "urn:carejourney:development"
 EVERY_AUTHORITY: Final = "*"
 COOKIE: Final = "carejourney_token"
+# For the API's description; what is checked is the header itself.
+_BEARER: Final = HTTPBearer(
+    auto_error=False, bearerFormat="JWT", scheme_name="token", description="A token of the installation's issuer."
+)
 
 ROLES: Final = {
     "import": "loads returns and enrolments",
@@ -110,7 +115,9 @@ class TokenVerifier:
             raise Unavailable("the issuer's keys cannot be read; try again") from error
 
 
-async def caller(request: Request) -> Caller:
+async def caller(
+    request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None
+) -> Caller:
     """The caller of a request: FastAPI dependency. Pages may use the sign-in cookie for reading only."""
     header = request.headers.get("authorization", "")
     token = header.removeprefix("Bearer ").strip() if header.startswith("Bearer ") else None

@@ -22,7 +22,6 @@ Data = Annotated[
 ]
 DEFAULT_DATA: Final = DEFAULT_FOLDER
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
-Authority = Annotated[str, typer.Option("--authority", help="ONS code of the local authority, such as E08000025.")]
 
 
 class ConnectionProblem(Exception):  # noqa: N818 - told to a person as it is

@@ -13,10 +13,24 @@ import typer
 from rich.console import Console
 from rich.progress import Progress as Bar
 
-from carejourney.cli.connecting import DEFAULT_DATA, ConnectionProblem, Installation, installation, told
+from carejourney.access import mint
+from carejourney.cli.connecting import (
+    DEFAULT_DATA,
+    SERVICES,
+    ConnectionProblem,
+    Installation,
+    installation,
+    issuer_key,
+    told,
+)
 from carejourney.cli.importing import enrolments, ssda903
+from carejourney.cli.printing import printing
 
 DEMO_AUTHORITY = "E08000025"
+# One role reads all three pages, and more than one would not help: a browser keeps one sign-in for all ports of a
+# machine, and the pages lead to each other.
+PAGE_ROLE = "review"
+SIGN_IN_SECONDS = 3600
 TO_SHOW = ("care", "legal_status", "placement", "school", "health", "missing", "review", "birthday")
 
 
@@ -49,7 +63,7 @@ def demonstrate(data: Path, console: Console) -> None:
     """Load the sample into the running system and say where to look."""
     folder, authority = data / "sample", DEMO_AUTHORITY
     if not (folder / "enrolments.csv").exists():
-        make_sample(folder, children=120, years="2024-2026", seed=1, authority=authority, console=Console(stderr=True))
+        make_sample(folder, children=120, years="2024-2026", seed=1, authority=authority, console=printing(stderr=True))
     returns = sorted(p for p in folder.iterdir() if p.is_dir())
     ssda903(returns, authority, data=data)
     enrolments(folder / "enrolments.csv", authority, data=data)
@@ -62,11 +76,16 @@ def demonstrate(data: Path, console: Console) -> None:
         ("every child of the authority", "journey", "/pages/children"),
         ("the virtual school roll", "education", "/pages/roll"),
     ):
-        console.print(f"  {title:30} {sign_in(place, service, path)}", soft_wrap=True, highlight=False)
+        console.print(
+            f"  {title:30} {sign_in(place, issuer_key(data), service, path)}", soft_wrap=True, highlight=False
+        )
+    console.print(
+        f"  (each of these addresses signs in for one hour, to read the children of {authority} only)", highlight=False
+    )
     kept = "" if data == DEFAULT_DATA else f" --data {data}"
     command = f"{_program()} history {child}{kept}"
     console.print(f"  {'the same in the terminal':30} {command}", soft_wrap=True, highlight=False)
-    for service in ("placement", "planning", "education", "health", "leaving_care", "journey"):
+    for service in SERVICES:
         console.print(f"  {'API of ' + service:30} {place.urls[service]}/docs", soft_wrap=True, highlight=False)
     console.print(f"Stop it with `{_program()} down{kept}`; everything is kept in {data}.", highlight=False)
 
@@ -77,9 +96,13 @@ def _program() -> str:
     return "carejourney" if shutil.which("carejourney") else os.path.relpath(called)
 
 
-def sign_in(place: Installation, service: str, path: str) -> str:
-    """An address that signs a browser in and goes on to a page; for the development issuer only."""
-    return f"{place.urls[service]}/sign-in?token={place.token}&next={path}"
+def sign_in(place: Installation, key: Path, service: str, path: str) -> str:
+    """An address that signs a browser in and goes on to a page; for the development issuer only.
+
+    An address stays in histories and logs: its token reads the demo's children for an hour, and no more.
+    """
+    token = mint(key, "demo-reader", [PAGE_ROLE], [DEMO_AUTHORITY], seconds=SIGN_IN_SECONDS)
+    return f"{place.urls[service]}/sign-in?token={token}&next={path}"
 
 
 async def _a_child(place: Installation, authority: str) -> str:

@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from carejourney.cli.connecting import DEFAULT_DATA, AsJson, Authority, Data, Installation, installation
+from carejourney.cli.arguments import AlsoLoadedFor, Authority, RecordedOn
+from carejourney.cli.connecting import DEFAULT_DATA, AsJson, Data, Installation, installation
 from carejourney.cli.lagging import until_settled
+from carejourney.cli.printing import printing
 from carejourney.returns.client import Course, Progress, import_enrolments, import_return
 from carejourney.returns.errors import ImportStoppedError
 from carejourney.returns.rendering import render
@@ -25,10 +27,6 @@ from carejourney.returns.tables import SERVICES as OWNERS
 
 app = typer.Typer(help="Load a return or enrolments, through the services' own decisions.", no_args_is_help=True)
 
-RecordedOn = Annotated[
-    datetime | None,
-    typer.Option("--recorded-on", formats=["%Y-%m-%d"], help="The day an old return was made: a historic load."),
-]
 Complete = Annotated[
     bool, typer.Option("--complete", help="The return is complete: retract rows of its year that it no longer holds.")
 ]
@@ -47,24 +45,21 @@ def ssda903(
     file: Annotated[
         list[str] | None, typer.Option("--file", help="TABLE=PATH: which file holds a table; may be repeated.")
     ] = None,
+    also_loaded_for: AlsoLoadedFor = None,
     wait: Wait = True,
     as_json: AsJson = False,
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Take SSDA903 returns; running it again changes nothing, a changed cell becomes a correction."""
-    made = recorded_on.date() if recorded_on else None
     files = _files(file or [])
 
     async def work(course: Course) -> ImportReport:
         return await import_return(
-            folders, authority=authority, today=today(), course=course, recorded_on=made, complete=complete, year=year,
-            files=files,
+            folders, authority=authority, today=today(), course=course, recorded_on=recorded_on, complete=complete,
+            year=year, files=files, also_loaded_for=also_loaded_for or (),
         )  # fmt: skip
 
-    try:
-        take(installation(data), work, as_json=as_json, wait=wait)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    take(installation(data), work, as_json=as_json, wait=wait)
 
 
 @app.command("enrolments")
@@ -79,11 +74,10 @@ def enrolments(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Take school enrolments; the children must have been imported before."""
-    made = recorded_on.date() if recorded_on else None
 
     async def work(course: Course) -> ImportReport:
         return await import_enrolments(
-            path, authority=authority, today=today(), course=course, recorded_on=made, complete=complete
+            path, authority=authority, today=today(), course=course, recorded_on=recorded_on, complete=complete
         )
 
     take(installation(data), work, as_json=as_json, wait=wait)
@@ -95,19 +89,24 @@ def today() -> date:
 
 
 def take(place: Installation, work: Work, *, as_json: bool, wait: bool) -> None:
-    """Run an import with a progress bar, and say what became of it. Exit status 1 where a file could not be taken."""
-    console = Console(stderr=True)
+    """Run an import with a progress bar, and say what became of it.
+
+    Exit status 1 where a file could not be taken, 2 where options make no sense together.
+    """
+    console = printing(stderr=True)
     stopped = None
     try:
         report = asyncio.run(_run(place, work, console, wait=wait))
     except ImportStoppedError as error:
         report, stopped = error.report, error
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     if as_json:
         sys.stdout.write(report.to_json().decode() + "\n")
     else:
-        render(report, Console())
+        render(report, printing())
     if stopped is not None:
-        console.print(f"The import stopped: {stopped}. Run it again; what was taken is not taken twice.")
+        console.print(f"The import stopped: {stopped}. Run it again; what was taken is not taken twice.", markup=False)
     if stopped is not None or report.files_refused:
         raise typer.Exit(1)
 

@@ -65,7 +65,7 @@ async def until_settled(
 def show(console: Console, state: dict[str, Any]) -> None:
     table = Table(title="Not yet in the projections")
     for heading in ("service", "projection", "facts", "seconds", "parked lanes"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for row in state["projections"]:
         facts = "not known" if row["facts"] is None else str(row["facts"])
         table.add_row(row["service"], row["projection"], facts, f"{row['seconds']:.1f}", str(row["parked"]))

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from carejourney.access import ROLES, mint
 from carejourney.cli import importing, lagging, reading
+from carejourney.cli.arguments import authority_code
 from carejourney.cli.connecting import DEFAULT_DATA, AsJson, ConnectionProblem, Data, installation, issuer_key
 from carejourney.cli.demonstrating import demonstrate, make_sample
+from carejourney.cli.printing import printing
 from carejourney.cli.provisioning import migrate_service, provision_server
 from carejourney.cli.rebuilding import rebuild
 from carejourney.cli.running import run_service
@@ -24,6 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 app.add_typer(importing.app, name="import")
 app.command("history")(reading.history)
@@ -44,7 +46,7 @@ def up(
     """Run the whole system on this machine: PostgreSQL, Kafka and the six services."""
     from carejourney.embedded import commands  # noqa: PLC0415 - the embedded extra is not everywhere
 
-    raise typer.Exit(commands.up(data, detach=detach, port_base=port_base))
+    raise typer.Exit(commands.up(data, detach=detach, port_base=port_base, console=printing()))
 
 
 @app.command()
@@ -52,7 +54,7 @@ def down(*, data: Data = DEFAULT_DATA) -> None:
     """Stop the system that `up` started."""
     from carejourney.embedded import commands  # noqa: PLC0415 - as above
 
-    raise typer.Exit(commands.down(data))
+    raise typer.Exit(commands.down(data, console=printing()))
 
 
 @app.command()
@@ -60,7 +62,7 @@ def status(*, data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
     """What runs, and whether it is ready."""
     from carejourney.embedded import commands  # noqa: PLC0415 - as above
 
-    raise typer.Exit(commands.status(data, as_json=as_json))
+    raise typer.Exit(commands.status(data, as_json=as_json, console=printing()))
 
 
 @app.command()
@@ -68,9 +70,9 @@ def demo(*, data: Data = DEFAULT_DATA, port_base: PortBase = None) -> None:
     """Start the system, load a generated authority, and say where to look."""
     from carejourney.embedded import commands  # noqa: PLC0415 - as above
 
-    if commands.up(data, detach=True, port_base=port_base):
+    if commands.up(data, detach=True, port_base=port_base, console=printing()):
         raise typer.Exit(1)
-    demonstrate(data, Console())
+    demonstrate(data, printing())
 
 
 @app.command()
@@ -104,7 +106,10 @@ def token(
     role: Annotated[list[str] | None, typer.Option("--role", help="A role; all of them if none is named.")] = None,
     *,
     authority: Annotated[
-        list[str] | None, typer.Option("--authority", help="An authority the token covers; all if none is named.")
+        list[str] | None,
+        typer.Option(
+            "--authority", parser=authority_code, metavar="CODE", help="An authority it covers; all if none is named."
+        ),
     ] = None,
     data: Data = DEFAULT_DATA,
 ) -> None:
@@ -122,7 +127,7 @@ def lag(*, as_json: AsJson = False, data: Data = DEFAULT_DATA) -> None:
     if as_json:
         sys.stdout.write(json.dumps(state) + "\n")
     else:
-        lagging.show(Console(), state)
+        lagging.show(printing(), state)
 
 
 @app.command()
@@ -132,17 +137,21 @@ def sample(
     years: Annotated[str, typer.Option(help="Collection years, such as 2024-2026.")] = "2024-2026",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
     out: Annotated[Path, typer.Option(help="The folder to write.")],
-    authority: Annotated[str, typer.Option(help="ONS code whose postcodes are used.")] = "E08000025",
+    authority: Annotated[
+        str, typer.Option(parser=authority_code, metavar="CODE", help="ONS code whose postcodes are used.")
+    ] = "E08000025",
 ) -> None:
     """Write a generated authority: returns and enrolments."""
-    make_sample(out, children=children, years=years, seed=seed, authority=authority, console=Console(stderr=True))
+    make_sample(out, children=children, years=years, seed=seed, authority=authority, console=printing(stderr=True))
 
 
 @app.command()
 def bench(
     *,
     folder: Annotated[Path | None, typer.Option(help="A return to measure with; a generated one if left out.")] = None,
-    authority: Annotated[str, typer.Option(help="Whose return it is.")] = "E08000025",
+    authority: Annotated[
+        str, typer.Option(parser=authority_code, metavar="CODE", help="Whose return it is.")
+    ] = "E08000025",
     as_json: AsJson = False,
 ) -> None:
     """Run the benchmarks of the source repository; exit status 1 where a goal was not met."""
@@ -161,5 +170,5 @@ def main() -> None:
     try:
         app()
     except ConnectionProblem as problem:
-        Console(stderr=True).print(str(problem), highlight=False, markup=False, soft_wrap=True)
+        printing(stderr=True).print(str(problem), highlight=False, markup=False, soft_wrap=True)
         raise SystemExit(1) from problem

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 
 from carejourney.cli.connecting import DEFAULT_DATA, AsJson, ConnectionProblem, Data
+from carejourney.cli.printing import printing
 from carejourney.cli.running import SERVICES
 
 
@@ -42,7 +42,7 @@ def rebuild(
         sys.stdout.write(json.dumps(results) + "\n")
     else:
         for one in results:
-            Console().print(
+            printing().print(
                 f"{one['projection']}: {one['subjects']} children folded, {one['different']} rows differed,"
                 f" {one['missing']} were missing, {one['left_over']} had no place"
             )

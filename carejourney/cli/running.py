@@ -3,7 +3,6 @@
 import importlib
 import sys
 
-import uvicorn
 from pydantic import ValidationError
 
 from carejourney.logs import set_up_logs
@@ -13,7 +12,12 @@ SERVICES = ("placement", "planning", "education", "health", "leaving_care", "jou
 
 
 def run_service(name: str) -> None:
-    """Serve one service until told to stop. Exits with status 2 where the settings are wrong, naming each."""
+    """Serve one service until told to stop.
+
+    Exits with status 2 where the settings are wrong, naming each, and with 1 where a bug has ended its background work.
+    """
+    from carejourney.service import serve  # noqa: PLC0415 - the other commands do without all that a service needs
+
     service = name.replace("-", "_")
     if service not in SERVICES:
         sys.stderr.write(f"there is no service {name}; choose one of: {', '.join(SERVICES)}\n")
@@ -26,8 +30,4 @@ def run_service(name: str) -> None:
             place = "_".join(["CAREJOURNEY", *(str(p) for p in one["loc"])]).upper() if one["loc"] else "settings"
             sys.stderr.write(f"{place}: {one['msg']}\n")
         raise SystemExit(2) from error
-    app = importlib.import_module(f"services.{service}.app").make()
-    uvicorn.run(
-        app, host=settings.host, port=settings.port, loop="uvloop", http="httptools", log_config=None,
-        access_log=False, timeout_graceful_shutdown=20, lifespan="on",
-    )  # fmt: skip
+    serve(importlib.import_module(f"services.{service}.app").make(), settings)

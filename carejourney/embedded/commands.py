@@ -21,7 +21,7 @@ from carejourney.embedded.kafka_runtime import prepare
 from carejourney.embedded.layout import DEFAULT_FOLDER, LOOPBACK, SERVICES, Folders, Ports, load_ports, service_url
 from carejourney.embedded.processes import ProcessMark, port_is_free
 from carejourney.embedded.progress import Progress, shown
-from carejourney.embedded.service import answers_ready
+from carejourney.embedded.service import readiness
 from carejourney.embedded.stack import Hooks, Stack, clear_remains
 from carejourney.embedded.state import FAILED, READY, STOPPED, StackState, read_state
 
@@ -49,7 +49,11 @@ def up(
     folders = Folders.at(data)
     running = _running(folders)
     if running is not None:
-        console.print(f"Already running ({running.phase}) in {folders.root} since {running.since}.", highlight=False)
+        console.print(
+            f"Already running ({running.phase}) in {folders.root} since {running.since}.",
+            highlight=False,
+            soft_wrap=True,
+        )
         _print_addresses(console, folders, load_ports(folders))
         return 0
     try:
@@ -72,7 +76,8 @@ def down(data: Path = DEFAULT_FOLDER, *, console: Console | None = None) -> int:
     running = _running(folders)
     if running is None:
         left = folders.root.exists() and clear_remains(folders)
-        console.print("Stopped what an earlier run had left." if left else f"Nothing runs in {folders.root}.")
+        told = "Stopped what an earlier run had left." if left else f"Nothing runs in {folders.root}."
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
         return 0
     supervisor = ProcessMark(running.pid, running.started)
     supervisor.send(signal.SIGTERM)
@@ -96,7 +101,8 @@ def status(data: Path = DEFAULT_FOLDER, *, as_json: bool = False, console: Conso
 def examine(data: Path = DEFAULT_FOLDER) -> dict[str, Any]:
     """Look at the system now: `{running, ready, phase, since, folder, parts: {name: {port, pid, restarts, ...}}}`.
 
-    Each part is asked, not only looked up: a service by `/health/ready`, Kafka by a metadata request.
+    Each part is asked, not only looked up: a service by `/health/ready`, Kafka by a metadata request. `notes` of a part
+    say what of it does not do its work, such as `relay waiting`.
     """
     folders = Folders.at(data)
     running = _running(folders)
@@ -105,10 +111,10 @@ def examine(data: Path = DEFAULT_FOLDER) -> dict[str, Any]:
     with ThreadPoolExecutor(len(parts) or 1) as pool:
         answers = dict(zip(parts, pool.map(_ready, parts, [part["port"] for part in parts.values()]), strict=True))
     for name, part in parts.items():
-        part["ready"] = answers[name]
+        part["ready"], part["notes"] = answers[name]
     return {
         "running": running is not None,
-        "ready": running is not None and running.phase == READY and all(answers.values()),
+        "ready": running is not None and running.phase == READY and all(ready for ready, _ in answers.values()),
         "phase": running.phase if running else _last_phase(state),
         "problem": state.problem if state else None,
         "since": running.since if running else None,
@@ -122,10 +128,10 @@ def _last_phase(state: StackState | None) -> str:
     return STOPPED if ended else "killed (`carejourney up` starts it again, `carejourney down` clears what is left)"
 
 
-def _ready(name: str, port: int) -> bool:
+def _ready(name: str, port: int) -> tuple[bool, list[str]]:
     if name == "kafka":
-        return cluster_at(port) is not None
-    return answers_ready(port) if name in SERVICES else not port_is_free(port)
+        return cluster_at(port) is not None, []
+    return readiness(port) if name in SERVICES else (not port_is_free(port), [])
 
 
 def _running(folders: Folders) -> StackState | None:
@@ -215,8 +221,13 @@ def _print_report(console: Console, report: dict[str, Any]) -> None:
         console.print(report["problem"], highlight=False, markup=False, soft_wrap=True)
     if not report["parts"]:
         return
-    table = Table("part", "ready", "port", "process", "restarts", "since", box=None)
+    table = Table(box=None)
+    for heading in ("part", "ready", "port", "process", "restarts", "since", "notes"):
+        table.add_column(heading, overflow="fold")
     for name, part in report["parts"].items():
         ready = "yes" if part["ready"] else "no"
-        table.add_row(name, ready, str(part["port"]), str(part["pid"]), str(part["restarts"]), part["since"] or "")
+        table.add_row(
+            name, ready, str(part["port"]), str(part["pid"]), str(part["restarts"]), part["since"] or "",
+            ", ".join(part["notes"]),
+        )  # fmt: skip
     console.print(table)

@@ -5,20 +5,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID, uuid4, uuid5
 
 import httpx
 
 from carejourney.returns.batch import Order, Passage
-from carejourney.returns.children import ChildCheck, ChildRows, batches
+from carejourney.returns.children import HEADER_KIND, ChildCheck, ChildRows, batches
 from carejourney.returns.errors import ImportStoppedError, RefusedWholeError
 from carejourney.returns.posting import Desk
 from carejourney.returns.reading import Reading, read_enrolments, read_return
 from carejourney.returns.report import ImportReport
-from carejourney.returns.tables import PLACEMENT
-from carejourney.returns.wire import Claim, encoder
+from carejourney.returns.tables import HEADER, PLACEMENT
+from carejourney.returns.wire import Brought, Claim, Tally, encoder, tally_decoder
+
+CLAIM_CHILDREN: Final = 5_000
+BORN_AT: Final = [column.name for column in HEADER.values].index("DOB")
+_TWICE_LOADED: Final = (
+    "check --authority and the folder; where these children do stand under both authorities"
+    " (an earlier slip in the code, a merger), say so with --also-loaded-for CODE"
+)
 
 
 class Progress(NamedTuple):
@@ -49,8 +57,9 @@ class Course(NamedTuple):
 class _Run:
     """One import under way over one or more readings."""
 
-    def __init__(self, course: Course, readings: Sequence[Reading]) -> None:
+    def __init__(self, course: Course, readings: Sequence[Reading], also_loaded_for: Sequence[str]) -> None:
         self.course = course
+        self.also_loaded_for = list(also_loaded_for)
         self.report = ImportReport()
         self.total = sum(reading.report.rows_read for reading in readings)
         self.desk = Desk(course.client, dict(course.services), course.patience)
@@ -76,19 +85,31 @@ class _Run:
             raise _first(failures) from None
 
     async def _claimed(self, reading: Reading, order: Order) -> bool:
-        """Claim a return for its authority; one that another authority loaded is refused as a whole."""
-        if reading.year is None or not reading.spool.count():
-            return True
-        claim = Claim(order.authority, reading.year, reading.spool.digest())
+        """Claim the children a return brings; one that brings mostly another authority's is refused as a whole."""
+        total = reading.spool.count_children(HEADER_KIND)
         try:
-            await self.desk.post(PLACEMENT, "/returns/claims", encoder.encode(claim), "application/json")
+            # Of a return in several parts nothing is claimed before all of it was judged.
+            if total > CLAIM_CHILDREN:
+                await self._claim(reading, order, total, hold=False)
+            await self._claim(reading, order, total, hold=True)
         except RefusedWholeError as refused:
-            place = reading.label or "the return"
-            self.report.rows_refused += reading.spool.count()
-            self.report.rows_read += reading.spool.count()
-            self.report.refuse_file(place, "return of another authority", str(refused), "check --authority and folder")
+            self._refuse_whole(reading, str(refused))
             return False
         return True
+
+    async def _claim(self, reading: Reading, order: Order, total: int, *, hold: bool) -> None:
+        counted = Tally()
+        for children in _brought(reading):
+            claim = Claim(order.authority, total, children, counted, self.also_loaded_for, hold)
+            answer = await self.desk.post(PLACEMENT, "/returns/claims", encoder.encode(claim), "application/json")
+            counted = tally_decoder.decode(answer)
+
+    def _refuse_whole(self, reading: Reading, reason: str) -> None:
+        place, rows = reading.label or "the return", reading.spool.count()
+        self.report.rows_refused += rows
+        self.report.rows_read += rows
+        self.report.refuse_file(place, "return of another authority", reason, _TWICE_LOADED)
+        self._tell()
 
     def _begin(self, reading: Reading, done: int) -> None:
         found = reading.report
@@ -107,6 +128,13 @@ class _Run:
             self.course.on_progress(Progress(self.report.rows_read, self.total, self.report.facts_recorded))
 
 
+def _brought(reading: Reading) -> Iterator[list[Brought]]:
+    """Yield the children whom Header names, as many at a time as one claim holds."""
+    rows = reading.spool.first_rows(HEADER_KIND)
+    named = (Brought(child, str(values[BORN_AT])) for child, values in rows)
+    return iter(lambda: list(islice(named, CLAIM_CHILDREN)), [])
+
+
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     found = failures.exceptions[0]
     return _first(found) if isinstance(found, BaseExceptionGroup) else found
@@ -119,8 +147,10 @@ def _labels(folders: Sequence[Path]) -> list[str]:
     return [name if names.count(name) == 1 else str(folder) for name, folder in zip(names, folders, strict=True)]
 
 
-async def _hand_over(course: Course, readings: Sequence[Reading], orders: Sequence[Order]) -> ImportReport:
-    run = _Run(course, readings)
+async def _hand_over(
+    course: Course, readings: Sequence[Reading], orders: Sequence[Order], also_loaded_for: Sequence[str] = ()
+) -> ImportReport:
+    run = _Run(course, readings, also_loaded_for)
     try:
         for reading, order in zip(readings, orders, strict=True):
             await run.take(reading, order)
@@ -140,12 +170,15 @@ async def import_return(
     complete: bool = False,
     year: int | None = None,
     files: Mapping[str, Sequence[Path]] | None = None,
+    also_loaded_for: Sequence[str] = (),
 ) -> ImportReport:
     """Import the SSDA903 returns of one authority, one folder a return, in the order of their collection years.
 
     `recorded_on` is the day a historic return was made (at most `today`); `complete` lets services retract what
     vanished since the same year was imported, never of a child one of whose rows was refused; `year` and `files`
-    (table name, or `xml`, to its files) belong to a single folder and overrule what would be told from it.
+    (table name, or `xml`, to its files) belong to a single folder and overrule what would be told from it. A return
+    most of whose children another authority's return has brought is refused as a whole, unless a person confirms that
+    they stand under that authority as well: then its code is in `also_loaded_for`.
 
     Raises:
         ImportStoppedError: a service refuses everything or stays away; its `report` says what was done by then.
@@ -168,7 +201,7 @@ async def import_return(
         # One child may stand in several folders: each folder's commands have a name space of their own.
         spaces = [uuid5(run_id, str(number)) for number in range(len(readings))]
         orders = [Order("/returns/ssda903", authority, known_from, complete, space) for space in spaces]
-        return await _hand_over(course, readings, orders)
+        return await _hand_over(course, readings, orders, also_loaded_for)
 
 
 async def import_enrolments(

@@ -19,11 +19,15 @@ class _Problem(msgspec.Struct):
     detail: str = ""
 
 
-def _problem_text(response: httpx.Response) -> str:
+def _problem(response: httpx.Response) -> _Problem:
     try:
-        problem = msgspec.json.decode(response.content, type=_Problem)
+        return msgspec.json.decode(response.content, type=_Problem)
     except msgspec.DecodeError:
-        return response.reason_phrase
+        return _Problem()
+
+
+def _problem_text(response: httpx.Response) -> str:
+    problem = _problem(response)
     return ": ".join(part for part in (problem.title, problem.detail) if part) or response.reason_phrase
 
 
@@ -74,5 +78,5 @@ class Desk:
         if response.is_success:
             return response.content
         if response.status_code == CONFLICT:
-            raise RefusedWholeError(_problem_text(response))
+            raise RefusedWholeError(_problem(response).detail or _problem_text(response))
         raise ImportStoppedError(f"{service} answered {response.status_code}: {_problem_text(response)}")

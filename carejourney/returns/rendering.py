@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from carejourney.returns.report import Flag, ImportReport, Refusal, place_of
 
@@ -27,16 +28,19 @@ def _place(entry: Refusal | Flag) -> str:
     return escape(f"{entry.file}{row}")
 
 
-def _list(title: str, rows: Sequence[Sequence[str]], *headings: str, total: int) -> Table:
+def _list(title: str, rows: Sequence[Sequence[str]], *headings: str, total: int) -> Group:
     more = f", {total - len(rows)} more kinds in the JSON report" if total > len(rows) else ""
-    table = Table(*headings, title=f"{title}{more}", title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    return table
+    return Group(Text(f"{title}{more}", style="italic"), table)
 
 
-def _refusals(report: ImportReport) -> Table:
+def _refusals(report: ImportReport) -> Group:
     groups = _grouped(report.refused, lambda entry: entry.value_class)
+    groups.sort(key=lambda group: group[1].row is not None)
     rows = [
         (str(count), _place(entry), escape(entry.column or "-"), escape(entry.reason), escape(entry.remedy))
         for count, entry in groups[:SHOWN]
@@ -44,7 +48,7 @@ def _refusals(report: ImportReport) -> Table:
     return _list("Refused", rows, "times", "first at", "column", "because it", "remedy", total=len(groups))
 
 
-def _flags(report: ImportReport) -> Table:
+def _flags(report: ImportReport) -> Group:
     groups = _grouped(report.flagged, lambda entry: entry.rule)
     rows = [
         (str(count), _place(entry), escape(entry.column or "-"), escape(entry.reason))

@@ -1,6 +1,7 @@
 """What an import took, what it refused and why, and what it took but would question.
 
-The JSON form is stable: `docs/schemas/import.schema.json`. No entry repeats a cell of the return.
+The JSON form is stable: `docs/schemas/import.schema.json`. No entry repeats a cell of the return;
+a row that vanished is named by its table and its day.
 """
 
 from dataclasses import dataclass, field

@@ -5,7 +5,6 @@ so nothing of it stays behind, not even after a kill.
 """
 
 import contextlib
-import hashlib
 import itertools
 import os
 import sqlite3
@@ -29,6 +28,7 @@ create table spooled (
 _CHILD_FIRST: Final = (
     "select child, kind, content, file, row from spooled order by child, kind, content, file, row, number"
 )
+_FIRST_OF_KIND: Final = "select child, min(content) from spooled where kind = ? group by child order by child"
 
 
 class SpooledRow(NamedTuple):
@@ -82,12 +82,18 @@ class Spool:
         """Return the numbers of the tables that have rows."""
         return frozenset(kind for (kind,) in self._database.execute("select distinct kind from spooled"))
 
-    def digest(self) -> str:
-        """Return a SHA-256 of all rows that does not depend on their order, files or columns' order."""
-        total = hashlib.sha256()
-        for row in self._database.execute("select child, kind, content from spooled order by child, kind, content"):
-            total.update(repr(row).encode())
-        return total.hexdigest()
+    def count_children(self, kind: int) -> int:
+        """Return how many children have rows of a table."""
+        (children,) = self._database.execute(
+            "select count(distinct child) from spooled where kind = ?", (kind,)
+        ).fetchone()
+        return int(children)
+
+    def first_rows(self, kind: int) -> Iterator[tuple[str, list[Value]]]:
+        """Yield each child that has rows of a table, with the values of the first in the order of `children`."""
+        decode = msgspec.json.Decoder(list[Value]).decode
+        rows = self._database.execute(_FIRST_OF_KIND, (kind,))
+        return ((str(child), decode(content)) for child, content in rows)
 
     def children(self) -> Iterator[tuple[str, list[SpooledRow]]]:
         """Yield each child's rows together, in the order of tables and content."""

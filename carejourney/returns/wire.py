@@ -1,7 +1,7 @@
 """What goes between the importer and the services: one JSON object a line, one line a child.
 
 Request of `POST /returns/ssda903` and `/returns/enrolments`: `Line`. Answer: `Answer`, one for each line. Request and
-answer of `POST /subjects/resolve`: `Resolve` and `Resolved`.
+answer of `POST /subjects/resolve`: `Resolve` and `Resolved`; of `POST /returns/claims`: `Claim` and `Tally`.
 """
 
 from typing import Final, TypeAlias
@@ -49,12 +49,33 @@ class Line(msgspec.Struct):
     tables: dict[str, list[Row]]
 
 
+class Brought(msgspec.Struct):
+    """A child as Header names it: its local id and its date of birth (ISO)."""
+
+    local_id: str
+    born: str
+
+
+class Tally(msgspec.Struct):
+    """How many children returns of other authorities have brought, and how many each of these."""
+
+    children: int = 0
+    authorities: dict[str, int] = {}
+
+
 class Claim(msgspec.Struct):
-    """Say that a return is this authority's: the same one is then refused under another."""
+    """Say which children a return brings, a part at a time: one that brings mostly another authority's is refused.
+
+    `of` is how many it brings in all, `counted` the tally of the parts before; `also_loaded_for` are authorities under
+    which a person confirms that the children stand as well. Without `hold` it is only asked.
+    """
 
     authority: str
-    year: int
-    digest: str
+    of: int
+    children: list[Brought]
+    counted: Tally
+    also_loaded_for: list[str]
+    hold: bool
 
 
 class ServiceRefusal(msgspec.Struct):
@@ -91,4 +112,5 @@ class Answer(msgspec.Struct):
 encoder: Final = msgspec.json.Encoder()
 subjects_decoder: Final = msgspec.json.Decoder(list[str])
 resolved_decoder: Final = msgspec.json.Decoder(Resolved)
+tally_decoder: Final = msgspec.json.Decoder(Tally)
 answer_decoder: Final = msgspec.json.Decoder(Answer)

@@ -1,12 +1,18 @@
 """The register of subjects: an authority's local id and the pseudonym it goes by, got or created in bulk.
 
 The local id is kept sealed with the subject's key, and found by a keyed digest.
+
+The register also remembers which authority's returns brought which child, by a keyed digest of the local id and the
+date of birth that is the same for every authority: so it shows when one authority's return is loaded for another.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Annotated, Final, Literal
 from uuid import UUID, uuid4
 
+import asyncpg
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +22,7 @@ from carejourney.envelope import Context, Draft
 from carejourney.errors import Refusal
 from carejourney.ids import new_id
 from carejourney.keys import Wrapper
+from carejourney.openapi import problems
 from carejourney.store import Store
 from events.placement import SubjectRegistered
 
@@ -34,6 +41,13 @@ insert into subject_register (subject, authority, kind, local_id_digest, local_i
 select s, $1, $2, d, l from unnest($3::uuid[], $4::text[], $5::text[]) as n(s, d, l)
 on conflict (authority, kind, local_id_digest) do nothing returning subject
 """
+_BROUGHT = "select child_digest, authority from child_brought where child_digest = any($1)"
+_BRING = """
+insert into child_brought (child_digest, authority) select d, $2 from unnest($1::text[]) as n(d)
+on conflict (child_digest, authority) do nothing
+"""
+# Two claims of the same children wait for each other: the second sees what the first has brought.
+_CLAIM_LOCK: Final = 7_236
 
 
 class Resolve(BaseModel):
@@ -76,30 +90,90 @@ async def subjects(authority: Authority, request: Request, who: Annotated[Caller
     return [row["subject"] for row in rows]
 
 
-class Claim(BaseModel):
-    """Say that a return is this authority's own; `digest` does not depend on the order of its rows."""
+class BroughtChild(BaseModel):
+    """A child as the Header of a return names it."""
 
     model_config = ConfigDict(extra="forbid")
 
+    local_id: LocalId
+    born: date
+
+
+class Tally(BaseModel):
+    """How many children returns of other authorities have brought, and how many each of these."""
+
+    children: Annotated[int, Field(ge=0)] = 0
+    authorities: dict[Authority, int] = {}
+
+
+class Claim(BaseModel):
+    """Say which children a return brings for its authority, a part of them at a time.
+
+    `of` is how many it brings in all, `counted` the tally of the parts before this one. `also_loaded_for` are other
+    authorities under which a person confirms that these children stand as well. With `hold` false it is only asked.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"authority": "E08000025", "of": 1, "children": [{"local_id": "SAMPLE1", "born": "2012-03-09"}]}
+            ]
+        },
+    )
+
     authority: Authority
-    year: int
-    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    of: Annotated[int, Field(ge=1)]
+    children: Annotated[list[BroughtChild], Field(max_length=5_000)]
+    counted: Tally = Tally()
+    also_loaded_for: Annotated[list[Authority], Field(max_length=400)] = []
+    hold: bool = True
 
 
-@router.post("/returns/claims", status_code=204, summary="Claim a return, so that no other authority can load it.")
-async def claim(asked: Claim, request: Request, who: Annotated[Caller, Depends(caller)]) -> None:
+@router.post(
+    "/returns/claims",
+    summary="Claim the children of a return, so that it is not loaded for another authority.",
+    responses=problems(Refusal),
+)
+async def claim(asked: Claim, request: Request, who: Annotated[Caller, Depends(caller)]) -> Tally:
     who.may_for(asked.authority, "import")
-    owner = await request.app.state.running.pool.fetchval(
-        "with new as (insert into return_claim (digest, authority, year) values ($1, $2, $3)"
-        " on conflict do nothing returning authority)"
-        " select authority from new union all select authority from return_claim where digest = $1 limit 1",
-        asked.digest, asked.authority, asked.year,
-    )  # fmt: skip
-    if owner not in (None, asked.authority):
-        raise Refusal(
-            f"the same return was loaded for {owner}; two authorities cannot state the same children:"
-            " check --authority, or the folder"
-        )
+    running = request.app.state.running
+    digests = {running.wrapper.digest(f"{child.born}/{child.local_id}") for child in asked.children}
+    async with running.pool.acquire() as connection, connection.transaction():
+        return await claim_children(connection, sorted(digests), asked)
+
+
+async def claim_children(connection: asyncpg.Connection, digests: Sequence[str], asked: Claim) -> Tally:
+    """Count the children that other authorities' returns have brought, and remember them as this authority's too.
+
+    Raises `Refusal` where those are more than half of the return's children.
+    """
+    await connection.execute("select pg_advisory_xact_lock($1)", _CLAIM_LOCK)
+    tally = _added(asked.counted, _elsewhere(await connection.fetch(_BROUGHT, digests), asked))
+    if tally.children * 2 > asked.of:
+        raise Refusal(_told(tally, asked.of))
+    if asked.hold:
+        await connection.execute(_BRING, digests, asked.authority)
+    return tally
+
+
+def _elsewhere(brought: Iterable[Mapping[str, str]], asked: Claim) -> Tally:
+    holders: dict[str, set[str]] = {}
+    for row in brought:
+        holders.setdefault(row["child_digest"], set()).add(row["authority"])
+    others = [held.difference(asked.also_loaded_for) for held in holders.values() if asked.authority not in held]
+    return Tally(children=sum(map(bool, others)), authorities=Counter(code for held in others for code in held))
+
+
+def _added(one: Tally, other: Tally) -> Tally:
+    return Tally(
+        children=one.children + other.children, authorities=Counter(one.authorities) + Counter(other.authorities)
+    )
+
+
+def _told(tally: Tally, of: int) -> str:
+    codes = ", ".join(f"{code} ({count})" for code, count in sorted(tally.authorities.items()))
+    return f"{tally.children} of its {of} children were brought by a return loaded for another authority: {codes}"
 
 
 async def resolve_all(store: Store, wrapper: Wrapper, asked: Resolve, context: Context) -> Resolved:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -190,3 +190,68 @@ async def test_what_the_rules_would_question_is_taken_flagged_and_shown_as_a_con
     told = await importing.history("odd")
     assert [one["until"] for one in told["lanes"]["episode"]] == ["2025-10-01", "2025-12-30"]
     assert [one["lane"] for one in told["contradictions"] if one["lane"] == "episode"]
+
+
+async def of_two_authorities(system: System, folder: Path, *children: str) -> tuple[Importing, Importing, Tables]:
+    """An authority whose return is imported, another, and the tables of that return."""
+    first, other = Importing(system, new_authority()), Importing(system, new_authority())
+    tables = good_return(first, *children)
+    assert (await first.returns(write_tables(folder / "first", tables))).clean
+    return first, other, tables
+
+
+async def test_a_return_of_another_authority_is_refused_however_it_is_dressed_up(
+    system: System, tmp_path: Path
+) -> None:
+    first, other, tables = await of_two_authorities(system, tmp_path, "one", "two")
+    same = write_tables(tmp_path / "same", tables)
+    nearly = write_tables(tmp_path / "nearly", changed(tables, "episodes", 0, LS="E1"))
+    with_a_fault = write_tables(tmp_path / "fault", changed(tables, "reviews", 0, REVIEW_CODE="PN99"))
+
+    reports = [
+        await other.returns(same),
+        await other.returns(same, recorded_on=date(2026, 6, 30)),
+        await other.returns(nearly),
+        await other.returns(with_a_fault),
+    ]
+
+    whole = [[one for one in report.refused if one.row is None] for report in reports]
+    assert [[one.value_class for one in ones] for ones in whole] == [["return of another authority"]] * 4
+    assert all(first.authority in one.reason and told_in_full(one) for ones in whole for one in ones)
+    assert sum(report.facts_recorded for report in reports) == 0
+    assert await other.histories() == {}
+
+
+async def test_a_return_of_which_nothing_was_taken_is_no_authoritys(system: System, tmp_path: Path) -> None:
+    first, other = Importing(system, new_authority()), Importing(system, new_authority())
+    tables = good_return(first, "one")
+    wrong = write_tables(tmp_path / "wrong", changed(tables, "header", 0, SEX="X"))
+
+    refused = await other.returns(wrong)
+    taken = await first.returns(write_tables(tmp_path / "right", tables))
+
+    assert (refused.rows_taken, refused.facts_recorded) == (0, 0)
+    assert taken.clean
+
+
+async def test_a_mistyped_authority_is_put_right_by_a_person_who_says_so(
+    system: System, clean: Told, tmp_path: Path
+) -> None:
+    mistyped, right, tables = await of_two_authorities(system, tmp_path, "one")
+    folder = write_tables(tmp_path / "again", tables)
+    assert not (await right.returns(folder)).clean
+
+    report = await right.returns(folder, also_loaded_for=[mistyped.authority])
+
+    assert report.clean
+    assert comparable(await right.histories(), f"{mistyped.authority} ")["one"] == clean[GOOD]
+    assert (await right.returns(folder)).facts_recorded == 0
+
+
+async def test_a_few_children_whom_another_authority_has_too_are_taken(system: System, tmp_path: Path) -> None:
+    first, other, tables = await of_two_authorities(system, tmp_path, "shared")
+    both = joined([tables, good_return(other, "one")])
+
+    assert (await other.returns(write_tables(tmp_path / "both", both))).clean
+    assert len(await other.histories()) == 2
+    assert len(await first.histories()) == 1

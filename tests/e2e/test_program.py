@@ -83,3 +83,36 @@ def test_a_folder_that_is_refused_ends_with_status_one_and_says_why(installation
 
     assert process.returncode == 1
     assert [one["value_class"] for one in json.loads(output)["refused"]] == ["missing folder"]
+
+
+def test_an_authority_without_children_is_said_so_and_is_no_success(installation: Installation) -> None:
+    process = installation.start("history --all --authority E06999997 --json")
+    output, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, output) == (1, "")
+    assert "no child of E06999997 is known" in errors
+
+
+def test_that_nothing_was_known_yet_is_said_beside_the_empty_history(installation: Installation, told: Told) -> None:
+    process = installation.start("history", told.child, "--known-on", "2015-01-01", "--json")
+    output, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    assert not any(json.loads(output)["lanes"].values())
+    assert errors == "nothing of this child was known by 2015-01-01\n"
+
+
+def test_a_return_taken_under_a_mistyped_authority_is_put_right_by_a_person(
+    installation: Installation, told: Told
+) -> None:
+    right = new_authority()
+    process = installation.start("import ssda903", told.folders[0], "--authority", right)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"6 of its 6 children were brought by a return loaded for another authority: {told.authority} (6)" in output
+
+    confirmed = ("--authority", right, "--also-loaded-for", told.authority)
+    report = installation.told("import ssda903", told.folders[0], *confirmed)
+
+    assert report["refused"] == []
+    assert len(installation.run("history --all --authority", right).splitlines()) == 6

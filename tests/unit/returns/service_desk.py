@@ -36,7 +36,8 @@ class ServiceDesk:
         self.problem: dict[str, str] = {}
         self.judge: Judge = _no_opinion
         self.silent_for = ""
-        self.claims: dict[str, str] = {}
+        self.brought: dict[str, set[str]] = {}
+        self.claims: list[dict[str, Any]] = []
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         body, more = b"", True
@@ -64,10 +65,18 @@ class ServiceDesk:
         return 200, "\n".join(json.dumps(answer) for answer in answers).encode()
 
     def _claim(self, ask: dict[str, Any]) -> tuple[int, bytes]:
-        owner = self.claims.setdefault(ask["digest"], ask["authority"])
-        if owner == ask["authority"]:
-            return 204, b""
-        return 409, json.dumps({"title": "A rule forbids this", "detail": f"loaded for {owner}"}).encode()
+        self.claims.append(ask)
+        named = [f"{child['local_id']} {child['born']}" for child in ask["children"]]
+        held = [self.brought.get(one, set()) for one in named]
+        others = [codes - set(ask["also_loaded_for"]) for codes in held if ask["authority"] not in codes]
+        found = ask["counted"]["children"] + sum(map(bool, others))
+        by_code = Counter(ask["counted"]["authorities"]) + Counter(code for codes in others for code in codes)
+        if found * 2 > ask["of"]:
+            detail = f"{found} of its {ask['of']} children were loaded for {min(by_code)}"
+            return 409, json.dumps({"title": "A rule forbids this", "detail": detail}).encode()
+        for one in named if ask["hold"] else ():
+            self.brought.setdefault(one, set()).add(ask["authority"])
+        return 200, json.dumps({"children": found, "authorities": by_code}).encode()
 
     def _resolve(self, ask: dict[str, Any]) -> dict[str, Any]:
         keys = {local_id: (ask["authority"], ask["kind"], local_id) for local_id in ask["local_ids"]}

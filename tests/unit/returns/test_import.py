@@ -362,11 +362,3 @@ async def test_a_child_whom_the_next_return_does_not_name_is_told_to_the_service
     absent = desk.subjects["E09000027", "child", "B2"]
     (line,) = [line for line in desk.posted("placement") if line["subject"] == absent]
     assert line["tables"] == {"header": [], "episodes": []}
-
-
-async def test_a_return_that_another_authority_has_loaded_is_refused_whole(course: Course, tmp_path: Path) -> None:
-    folder = write_csv(tmp_path, {"header": [header()], "episodes": [episode()]})
-    await take(course, folder)
-    report = await import_return([folder], authority="E09000001", today=date(2026, 5, 1), course=course)
-    assert (report.facts_recorded, report.rows_refused, report.files_refused) == (0, 2, 1)
-    assert report.refused[0].value_class == "return of another authority"
