@@ -1,6 +1,6 @@
 """HTTP as every service speaks it: problem details (RFC 9457), body limits, health, metrics, idempotency and ETags."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -9,22 +9,25 @@ from fastapi import FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import generate_latest
+from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from carejourney import telemetry
-from carejourney.errors import Malformed, Refusal, TooLarge
+from carejourney.errors import Malformed, Refusal, TooLarge, Unavailable
 from carejourney.ids import derived_id, new_id
+from carejourney.logs import kind_of, place_of
+from carejourney.openapi import IF_MATCH, PROBLEM, problem_type
+from carejourney.store import DATABASE_UNABLE
 
 log = structlog.get_logger()
 
 MAX_BODY: Final = 8 * 1024 * 1024
-PROBLEM: Final = "application/problem+json"
 
 
 def problem(status: int, slug: str, title: str, detail: str, **extra: object) -> JSONResponse:
     """A problem document; `extra` members name the place and the remedy, never a child's data."""
-    body = {"type": f"urn:carejourney:problem:{slug}", "title": title, "status": status, "detail": detail, **extra}
+    body = {"type": problem_type(slug), "title": title, "status": status, "detail": detail, **extra}
     return JSONResponse(body, status_code=status, media_type=PROBLEM)
 
 
@@ -57,9 +60,19 @@ def add_problems(app: FastAPI) -> None:
         return answer
 
     async def failed(_: Request, error: Exception) -> Response:
-        log.error("request.failed", fault=type(error).__name__)
+        log.error("request.failed", fault=kind_of(error), at=place_of(error))
         return problem(500, "failed", "The service failed", "this is a fault of the service; its log names the kind")
 
+    async def away(_: Request, error: Exception) -> Response:
+        log.warning("request.waiting", fault=kind_of(error))
+        answer = problem(
+            Unavailable.status, Unavailable.slug, Unavailable.title, "the database takes nothing now; try again"
+        )
+        answer.headers["retry-after"] = "1"
+        return answer
+
+    for kind in (*DATABASE_UNABLE, OperationalError, InterfaceError):
+        app.add_exception_handler(kind, away)
     app.add_exception_handler(Exception, failed)
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(HTTPException, unknown)
@@ -103,7 +116,18 @@ class LimitBody:
         await problem(TooLarge.status, TooLarge.slug, TooLarge.title, detail)(scope, receive, send)
 
 
-def command_id(idempotency_key: Annotated[str | None, Header(max_length=200)] = None) -> UUID:
+_KEY = Header(
+    alias="Idempotency-Key", max_length=200, examples=["0197a3c2-5d1e-7c3a-9b60-2f4d8a6b1c05"],
+    description="Any text of the sender's own. Sent again with the same key, the request is answered as before, and"
+    " nothing is recorded twice.",
+)  # fmt: skip
+_VERSION = Header(
+    alias=IF_MATCH, max_length=40, examples=['"7"'],
+    description="The ETag of the record the decision was made on: 412 where it has changed since.",
+)  # fmt: skip
+
+
+def command_id(idempotency_key: Annotated[str | None, _KEY] = None) -> UUID:
     """The command's own id: from `Idempotency-Key`, or new. FastAPI dependency."""
     if idempotency_key is None:
         return new_id()
@@ -113,7 +137,7 @@ def command_id(idempotency_key: Annotated[str | None, Header(max_length=200)] = 
         return derived_id("idempotency-key", idempotency_key)
 
 
-def expected_version(if_match: Annotated[str | None, Header(max_length=40)] = None) -> int | None:
+def expected_version(if_match: Annotated[str | None, _VERSION] = None) -> int | None:
     """The stream version of `If-Match`, where given. FastAPI dependency."""
     if if_match is None or if_match == "*":
         return None
@@ -127,14 +151,28 @@ def etag(version: int) -> dict[str, str]:
     return {"ETag": f'"{version}"'}
 
 
-def add_health(app: FastAPI, readiness: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-    """`/health/live`, `/health/ready` and `/metrics`."""
+def add_health(
+    app: FastAPI, readiness: Callable[[], Awaitable[dict[str, Any]]], faults: Callable[[], Mapping[str, str]]
+) -> None:
+    """`/health/live`, `/health/ready` and `/metrics`. `faults` names background work that a bug ended."""
 
-    @app.get("/health/live", tags=["operations"], summary="The process answers.")
-    async def live() -> dict[str, str]:
-        return {"status": "alive"}
+    @app.get(
+        "/health/live",
+        tags=["operations"],
+        summary="The process answers, and no bug has ended its background work.",
+        responses={503: {"description": "It is about to end, to be started anew."}},
+    )
+    async def live() -> Response:
+        ended = faults()
+        state = {"status": "ending", "faults": dict(ended)} if ended else {"status": "alive"}
+        return JSONResponse(state, status_code=503 if ended else 200)
 
-    @app.get("/health/ready", tags=["operations"], summary="Database, relay and projector make progress.")
+    @app.get(
+        "/health/ready",
+        tags=["operations"],
+        summary="The database answers and nothing is stuck: commands are taken, also while Kafka is away.",
+        responses={503: {"description": "Commands cannot be taken, or facts are stuck though Kafka answers."}},
+    )
     async def ready() -> Response:
         state = await readiness()
         return JSONResponse(state, status_code=200 if state["ready"] else 503)

@@ -92,7 +92,7 @@ class SubjectKey:
     def open(self, field: str, value: str) -> str:
         """The plain text; `FORGOTTEN` for what was sealed with another key, for another field, or not at all."""
         try:
-            raw = base64.urlsafe_b64decode(value.rsplit(".", 1)[1])
+            raw = base64.urlsafe_b64decode(value.rpartition(".")[2])
             return self._aead.decrypt(raw[:_NONCE], raw[_NONCE:], f"{self.subject}.{field}".encode()).decode()
         except (InvalidTag, ValueError):
             return FORGOTTEN

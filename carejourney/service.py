@@ -6,7 +6,7 @@ order: database (waited for), HTTP, then Kafka in the background: commands are t
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,15 +15,19 @@ from typing import Any, Final
 
 import asyncpg
 import structlog
+import uvicorn
 from fastapi import APIRouter, FastAPI, Response
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from carejourney import telemetry
 from carejourney.access import TokenVerifier
+from carejourney.background import Background
 from carejourney.http import LimitBody, add_health, add_problems
 from carejourney.keys import FileKey, Keys, Wrapper
+from carejourney.logs import telling
 from carejourney.migrate import migrate
-from carejourney.operations import Operations, operations_router
+from carejourney.openapi import Application
+from carejourney.operations import Books, Operations, operations_router
 from carejourney.projecting import Projecting
 from carejourney.projection import Kinds, Projection
 from carejourney.projector import Projector
@@ -36,6 +40,10 @@ from carejourney.subscription import Subscription, describe
 log = structlog.get_logger()
 
 DRAIN_SECONDS: Final = 15
+CLOSE_SECONDS: Final = 5
+START_STATUS: Final = 3
+# What the process ends with where a bug ended its background work: any supervisor then starts it again.
+FAULT_STATUS: Final = 1
 
 
 @dataclass(frozen=True)
@@ -75,9 +83,10 @@ class Running:
     projecting: Projecting
     reactions: Reactions
     projector: Projector
+    books: Books
     relay: Relay | None = None
     subscription: Subscription | None = None
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    background: Background = field(default_factory=Background)
     started: bool = False
 
 
@@ -93,6 +102,15 @@ async def connected(dsn: str, size: int) -> asyncpg.Pool:
             wait = min(wait * 2, 5)
 
 
+def _master_key(settings: Settings) -> FileKey:
+    try:
+        return FileKey(settings.key_file)
+    except ValueError as error:
+        # These words are of the file, not of a child: the operator needs them.
+        log.critical("settings.wrong", setting="CAREJOURNEY_KEY_FILE", reason=str(error))
+        raise
+
+
 async def assemble(parts: Parts, settings: Settings) -> Running:
     """Connect to the databases and put the parts together; nothing of Kafka is touched yet."""
     dsn = settings.database_url.get_secret_value()
@@ -100,7 +118,7 @@ async def assemble(parts: Parts, settings: Settings) -> Running:
         await migrate(parts.name, parts.migrations, settings.owner_database_url.get_secret_value())
     pool = await connected(dsn, settings.pool_size)
     keys_pool = await connected(settings.keys_database_url.get_secret_value(), 2)
-    wrapper = FileKey(settings.key_file)
+    wrapper = _master_key(settings)
     keys = Keys(keys_pool, wrapper)
     kinds = Kinds(parts.catalogue)
     store = Store(pool, keys, parts.catalogue, parts.name)
@@ -121,11 +139,8 @@ async def assemble(parts: Parts, settings: Settings) -> Running:
         projecting=projecting,
         reactions=reactions,
         projector=Projector(pool, projecting, reactions, parts.keeps),
+        books=Books(dsn),
     )
-
-
-def _background(running: Running, work: Coroutine[Any, Any, None]) -> None:
-    running.tasks.append(asyncio.create_task(work))
 
 
 async def start(running: Running) -> None:
@@ -141,11 +156,11 @@ async def start(running: Running) -> None:
         running.store.on_append(running.relay.wake)
         await running.relay.run()
 
-    _background(running, subscription.run())
+    running.background.start("subscription", subscription.run())
     if parts.topics:
-        _background(running, relaying())
+        running.background.start("relay", relaying())
     if parts.reactions:
-        _background(running, running.reactions.run_timers(running.pool))
+        running.background.start("timers", running.reactions.run_timers(running.pool))
     running.started = True
 
 
@@ -155,12 +170,12 @@ async def stop(running: Running) -> None:
         async with asyncio.timeout(DRAIN_SECONDS):
             if running.subscription:
                 await running.subscription.stop()
-    for task in running.tasks:
-        task.cancel()
-    await asyncio.gather(*running.tasks, return_exceptions=True)
-    await running.engine.dispose()
-    await running.pool.close()
-    await running.keys_pool.close()
+    await running.background.stop()
+    running.books.close()
+    with contextlib.suppress(TimeoutError):
+        # A database that hangs is not waited for: closing a pool that is given up terminates its connections.
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await asyncio.gather(running.engine.dispose(), running.pool.close(), running.keys_pool.close())
 
 
 def _add_asyncapi(app: FastAPI, parts: Parts, settings: Settings) -> None:
@@ -173,12 +188,14 @@ def _add_asyncapi(app: FastAPI, parts: Parts, settings: Settings) -> None:
 
 
 def build(parts: Parts, settings: Settings, *, on_start: Callable[[Running], None] | None = None) -> FastAPI:
-    """The application of one service."""
+    """The application of one service. `app.state.end` is called where a bug has ended its background work."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         telemetry.set_up_tracing(parts.name)
-        running = await assemble(parts, settings)
+        with telling("service.not_started"):
+            running = await assemble(parts, settings)
+        running.background.on_fault = app.state.end
         app.state.running = running
         operations.running = running
         await start(running)
@@ -190,13 +207,30 @@ def build(parts: Parts, settings: Settings, *, on_start: Callable[[Running], Non
             await stop(running)
 
     operations = Operations()
-    app = FastAPI(title=parts.title, version="1", lifespan=lifespan)
+    app = Application(title=parts.title, version="1", lifespan=lifespan)
+    app.state.end = lambda: None
     app.state.verifier = TokenVerifier(settings.audience, issuer=settings.issuer, jwks_file=settings.jwks_file)
     app.add_middleware(LimitBody)
     add_problems(app)
-    add_health(app, operations.readiness)
+    add_health(app, operations.readiness, operations.faults)
     app.include_router(operations_router(operations))
     _add_asyncapi(app, parts, settings)
     for router in parts.routers:
         app.include_router(router)
     return app
+
+
+def serve(app: FastAPI, settings: Settings) -> None:
+    """Serve until told to stop. Exits with a status other than 0 where it cannot start, or where a bug has ended it."""
+    config = uvicorn.Config(
+        app, host=settings.host, port=settings.port, loop="uvloop", http="httptools", log_config=None,
+        access_log=False, timeout_graceful_shutdown=20, lifespan="on",
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    app.state.end = partial(setattr, server, "should_exit", True)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise SystemExit(START_STATUS)
+    if app.state.running.background.faults:
+        raise SystemExit(FAULT_STATUS)

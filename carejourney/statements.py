@@ -1,6 +1,7 @@
 """What a return states about one child, as a service is told it: the endpoint, its lines, and its answers."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -11,10 +12,13 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from carejourney.access import Caller, caller
 from carejourney.commands import Command, Decided, State, carry_out, context_of
-from carejourney.errors import Forbidden, Malformed
+from carejourney.errors import Forbidden, Malformed, NotFound, Refusal
+from carejourney.openapi import LINES, of_lines, problems
 from carejourney.store import Store
 
 MAX_LINES: Final = 2_000
+_DAY: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_GONE: Final = "was stated before and is not in this return"
 Day = Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 
 
@@ -60,22 +64,80 @@ class Findings:
         ref = row.get("ref") if row else None
         self.flagged.append({"table": table, "ref": ref, "column": column.upper(), "rule": rule, "reason": reason})
 
+    def older_return(self, table: str, row: Mapping[str, Any]) -> None:
+        """Flag, once, a row whose return is of an earlier year than the one that says otherwise."""
+        said = {(one["table"], one["ref"]) for one in self.flagged if one["rule"] == "older_return"}
+        if (table, row.get("ref")) not in said:
+            reason = "differs from what a later year's return states, which stands"
+            self.flag(table, row, "CHILD", "older_return", reason)
+
+    def vanished(self, table: str, column: str, which: str, *, carried: bool = False) -> None:
+        """Flag a row that was stated before and is gone; `which` is the day in its column, or what else tells it.
+
+        Where it is `carried`, it was said elsewhere, but this return has to state it too.
+        """
+        day = _DAY.fullmatch(which)
+        told = f"with {column} {day[3]}/{day[2]}/{day[1]}" if day else which
+        reason = "belongs in this return as well, but is not in it" if carried else _GONE
+        self.flag(table, None, column, "vanished", f"the row of {table} {told} {reason}")
+
     def notes(self) -> dict[str, Any]:
         return {"refused": self.refused, "flagged": self.flagged}
 
 
 StateReturn = Callable[[State, Line, Findings], Decided]
+Tables = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def statement_router(path: str, kind: str, decide: StateReturn) -> APIRouter:
+class Answer(msgspec.Struct, frozen=True):
+    """What became of one line; `ref` in what was refused or flagged is the row's."""
+
+    subject: UUID
+    version: int
+    facts: int
+    corrections: int
+    refused: list[dict[str, Any]]
+    flagged: list[dict[str, Any]]
+
+
+_SUBJECT: Final = "0197a3c2-5d1e-7c3a-9b60-2f4d8a6b1c05"
+_TAKEN: Final = {"subject": _SUBJECT, "version": 3, "facts": 2, "corrections": 0, "refused": [], "flagged": []}
+
+
+def example_line(tables: Tables, year: int | None) -> dict[str, Any]:
+    """A line as the documentation shows it."""
+    return {
+        "command_id": "0197a3c2-7e11-7b52-8d04-6a1f3c5e9b20", "subject": _SUBJECT, "authority": "E08000025",
+        "year": year, "tables": tables,
+    }  # fmt: skip
+
+
+def statement_router(
+    path: str, kind: str, decide: StateReturn, example: Tables, *, year: int | None = None
+) -> APIRouter:
     """`POST path` takes what a return states, one child a line, and answers in the same order, one line a child.
 
-    A line carries its own command id, so that a batch sent again changes nothing.
+    A line carries its own command id, so that a batch sent again changes nothing. `example` is what the documentation
+    shows as the tables of one line, of the collection year `year`.
     """
     router = APIRouter(tags=["imports"])
     decode = msgspec.json.Decoder(Line)
+    asked = {
+        "description": f"One object a line, for one child each; at most {MAX_LINES} lines.",
+        "required": True,
+        "content": of_lines(example_line(example, year), Line),
+    }
+    answered: dict[int | str, dict[str, Any]] = {
+        200: {"description": "What became of each line, in their order.", "content": of_lines(_TAKEN, Answer)}
+    }
 
-    @router.post(path, summary=f"Take what a return states, one child a line ({kind}).")
+    @router.post(
+        path,
+        summary=f"Take what a return states, one child a line ({kind}).",
+        response_class=Response,
+        responses=answered | problems(Refusal, NotFound),
+        openapi_extra={"requestBody": asked},
+    )
     async def state(request: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
         lines = [line async for line in _lines(request, decode)]
         _check_rights(who, lines)
@@ -84,7 +146,7 @@ def statement_router(path: str, kind: str, decide: StateReturn) -> APIRouter:
         commands = [_command(line, who, store.source, decide, kind) for line in lines]
         answers = await carry_out(store, commands, now=datetime.now(UTC))
         body = b"".join(msgspec.json.encode({k: v for k, v in a.items() if k != "recorded"}) + b"\n" for a in answers)
-        return Response(body, media_type="application/x-ndjson")
+        return Response(body, media_type=LINES)
 
     return router
 

@@ -23,6 +23,12 @@ from carejourney.keys import Keys, SubjectKey, seal_fields
 MAX_PAYLOAD = 900_000
 # What a database that is away raises; the last one where a connection is cut while a statement is being sent.
 DATABASE_AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+# What a database raises that cannot do anything now, whatever it is asked.
+DATABASE_UNABLE: Final = (
+    ConnectionError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TransactionRollbackError, asyncpg.LockNotAvailableError,
+)  # fmt: skip
 
 _encode = msgspec.json.Encoder().encode
 

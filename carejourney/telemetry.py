@@ -15,6 +15,9 @@ FACTS_RELAYED: Final = Counter("carejourney_facts_relayed", "Facts published to 
 RELAY_AGE: Final = Gauge(
     "carejourney_relay_age_seconds", "Age of the oldest fact not yet published.", ["service"], registry=REGISTRY
 )
+PART_WORKS: Final = Gauge(
+    "carejourney_part_works", "1 where a part did its work when last asked.", ["service", "part"], registry=REGISTRY
+)
 RELAY_LEADER: Final = Gauge("carejourney_relay_leader", "1 where this process relays.", ["service"], registry=REGISTRY)
 FACTS_APPLIED: Final = Counter(
     "carejourney_facts_applied", "Facts taken into the service's copy.", ["service", "topic"], registry=REGISTRY

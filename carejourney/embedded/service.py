@@ -1,10 +1,11 @@
 """One service as a part of the system, and what its supervisor remembers of any part."""
 
 import http.client
+import json
 import signal
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -20,6 +21,8 @@ FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
 # A part that ran this long has earned a quick restart again.
 STEADY = 30.0
+_PARTS = ("database", "kafka", "relay", "projector")
+_NOT_WORKING = frozenset({"starting", "away", "unknown", "waiting", "held", "stuck", "ended"})
 # A little longer than a service takes at most to end its requests.
 _LONGEST_DRAIN = 25.0
 
@@ -105,11 +108,23 @@ class Watched:
 
 def answers_ready(port: int, seconds: float = 2.0) -> bool:
     """Whether the service on this loopback port says that it is ready (`GET /health/ready`)."""
+    return readiness(port, seconds)[0]
+
+
+def readiness(port: int, seconds: float = 2.0) -> tuple[bool, list[str]]:
+    """Whether a service is ready, and what of it does not do its work, such as `relay waiting`."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=seconds)
-    with suppress(OSError, http.client.HTTPException):
+    with suppress(OSError, http.client.HTTPException), closing(connection):
         connection.request("GET", "/health/ready")
-        status = connection.getresponse().status
-        connection.close()
-        return status == HTTPStatus.OK
-    connection.close()
-    return False
+        answer = connection.getresponse()
+        return answer.status == HTTPStatus.OK, _notes(answer.read())
+    return False, []
+
+
+def _notes(body: bytes) -> list[str]:
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return []
+    told = ((part, said.get(part)) for part in _PARTS)
+    return [f"{part} {state}" for part, state in told if state in _NOT_WORKING]

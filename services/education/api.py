@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from carejourney.access import Caller, caller
 from carejourney.answering import answer_command, authority_of
 from carejourney.http import command_id, etag, expected_version
+from carejourney.openapi import with_etag
 from carejourney.statements import statement_router
 from services.education import domain
 from services.education.answers import Education, Roll, education, roll_child
@@ -29,9 +30,19 @@ from services.education.stating import state_enrolments, state_return
 WRITERS = ("virtual-school", "social-work")
 SORT = Query(pattern=f"^-?({'|'.join(SORTS)})$", description="A column; descending with a minus before it.")
 
+HEADER = {"header": [{"ref": 1, "upn": "A990001123455"}]}
+ENROLMENTS: dict[str, Any] = {
+    "enrolments": [
+        {
+            "ref": 1, "from": "2023-09-04", "upn": "A990001123455", "urn": "990001", "school": "Elm Bank School",
+            "until": None, "reason": "first_school",
+        }
+    ]
+}  # fmt: skip
+
 router = APIRouter(tags=["education"])
-router.include_router(statement_router("/returns/ssda903", "ssda903", state_return))
-router.include_router(statement_router("/returns/enrolments", "enrolments", state_enrolments))
+router.include_router(statement_router("/returns/ssda903", "ssda903", state_return, HEADER, year=2026))
+router.include_router(statement_router("/returns/enrolments", "enrolments", state_enrolments, ENROLMENTS))
 
 
 @router.post("/children/{child}/school-changes", status_code=201, summary="Record that the child begins at a school.")
@@ -90,7 +101,11 @@ async def roll(
     )
 
 
-@router.get("/children/{child}/education", summary="A child's schools and pupil number, with the facts behind them.")
+@router.get(
+    "/children/{child}/education",
+    summary="A child's schools and pupil number, with the facts behind them.",
+    responses=with_etag(),
+)
 async def read_education(
     child: UUID,
     request: Request,

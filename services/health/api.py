@@ -36,8 +36,18 @@ EXAMPLE: dict[str, Any] = {
     ],
 }
 
+OC2: dict[str, Any] = {
+    "oc2": [
+        {
+            "ref": 4, "sdq_score": 12, "sdq_reason": None, "health_check": "1", "immunisations": "1",
+            "teeth_check": "1", "health_assessment": "1", "substance_misuse": "0", "intervention_received": None,
+            "intervention_offered": None,
+        }
+    ]
+}  # fmt: skip
+
 router = APIRouter(tags=["health"])
-router.include_router(statement_router("/returns/ssda903", "ssda903", state_return))
+router.include_router(statement_router("/returns/ssda903", "ssda903", state_return, OC2, year=2026))
 router.include_router(duty_router(POLICY, ROLES, born_in=DETAILS))
 
 

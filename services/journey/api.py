@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from carejourney.access import EVERY_AUTHORITY, Caller, caller
 from carejourney.errors import Malformed
+from carejourney.openapi import LINES, of_lines
 from services.journey.asking import READERS, asked, found_child, histories_of, history_of
 from services.journey.listing import listed
 from services.journey.samples import CHILDREN_SAMPLE, HISTORY_SAMPLE
@@ -27,8 +28,8 @@ Authority = Annotated[str | None, Query(description="ONS code; may be left out w
 NOT_KEPT: Final = {"Cache-Control": "no-store"}
 
 
-def _example(value: object, media_type: str = "application/json") -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {media_type: {"example": value}}}}
+def _example(value: object) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {"application/json": {"example": value}}}}
 
 
 @router.get(
@@ -49,14 +50,15 @@ async def child_history(
 @router.get(
     "/histories",
     summary="The journeys of every child of an authority, one JSON object a line.",
-    responses=_example(HISTORY_SAMPLE, "application/x-ndjson"),
+    response_class=Response,
+    responses={200: {"content": of_lines(HISTORY_SAMPLE)}},
 )
 async def histories(
     request: Request, who: Who, authority: Authority = None, true_on: TrueOn = None, known_on: KnownOn = None
 ) -> Response:
     question = asked(true_on, known_on, who)
     lines = histories_of(request.app.state.running, authority_asked(who, authority), question)
-    return StreamingResponse(lines, media_type="application/x-ndjson", headers=NOT_KEPT)
+    return StreamingResponse(lines, media_type=LINES, headers=NOT_KEPT)
 
 
 @router.get(

@@ -32,8 +32,10 @@ EXAMPLE: dict[str, Any] = {
     "accommodation": "Z1",
 }
 
+OC3: dict[str, Any] = {"oc3": [{"ref": 5, "in_touch": "YES", "activ": "F2", "accom": "Z1"}]}
+
 router = APIRouter(tags=["leaving care"])
-router.include_router(statement_router("/returns/ssda903", "ssda903", state_return))
+router.include_router(statement_router("/returns/ssda903", "ssda903", state_return, OC3, year=2026))
 
 
 @router.get(

@@ -13,6 +13,7 @@ from carejourney.answering import answer_command
 from carejourney.commands import Decided, State
 from carejourney.errors import NotFound
 from carejourney.http import command_id, etag, expected_version
+from carejourney.openapi import with_etag
 from carejourney.postcodes import PostcodeDirectory
 from carejourney.statements import Findings, Line, statement_router
 from services.placement import domain
@@ -37,7 +38,21 @@ def _state_return(state: State, line: Line, findings: Findings) -> Decided:
     return state_return(state, line, findings, places())
 
 
-router.include_router(statement_router("/returns/ssda903", "ssda903", _state_return))
+TABLES: dict[str, Any] = {
+    "header": [
+        {
+            "ref": 1, "dob": "2012-05-01", "sex": "2", "ethnic": "WBRI", "mother": None, "mc_dob": None,
+        }
+    ],
+    "episodes": [
+        {
+            "ref": 2, "decom": "2025-09-22", "rne": "S", "ls": "C2", "cin": "N1", "place": "U4",
+            "place_provider": "PR1", "dec": None, "rec": None, "reason_place_change": None, "home_post": None,
+            "pl_post": None, "urn": None,
+        }
+    ],
+}  # fmt: skip
+router.include_router(statement_router("/returns/ssda903", "ssda903", _state_return, TABLES, year=2026))
 
 
 async def _answer(
@@ -108,7 +123,11 @@ def _with_places(decide: Callable[..., Decided], command: Any, state: State) -> 
     return decide(command, state, places())
 
 
-@router.get("/children/{child}/placement", summary="Where the child is now; the ETag is the record's version.")
+@router.get(
+    "/children/{child}/placement",
+    summary="Where the child is now; the ETag is the record's version.",
+    responses=with_etag(),
+)
 async def placement(child: UUID, request: Request, response: Response, who: Who) -> dict[str, Any]:
     who.may("social-work", "review")
     running = request.app.state.running

@@ -19,8 +19,18 @@ from services.planning.tables import open_duties, position_of
 
 ROLES = ("review", "social-work")
 
+TABLES: dict[str, Any] = {
+    "reviews": [{"ref": 3, "review": "2025-10-20", "review_code": "PN1"}],
+    "sw_episodes": [
+        {
+            "ref": 6, "sw_decom": "2025-04-01", "sw_id": "0197a3c2-6f00-7d10-9c31-51c0b7e2a940", "sw_dec": None,
+            "sw_reason": "FCONTA",
+        }
+    ],
+}  # fmt: skip
+
 router = APIRouter(tags=["planning"])
-router.include_router(statement_router("/returns/ssda903", "ssda903", state_return))
+router.include_router(statement_router("/returns/ssda903", "ssda903", state_return, TABLES, year=2026))
 router.include_router(duty_router(POLICY, ROLES))
 
 

@@ -4,6 +4,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import httpx
@@ -21,12 +22,17 @@ METRICS = (
     "carejourney_relay_leader", "carejourney_facts_applied_total", "carejourney_duplicates_total",
     "carejourney_unreadable_total", "carejourney_lag_facts", "carejourney_parked_lanes",
     "carejourney_batch_seconds_count", "carejourney_fenced_total", "carejourney_timers_fired_total",
+    "carejourney_part_works",
 )  # fmt: skip
 
 
 @asynccontextmanager
-async def served(probe: Probe) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
-    app = build(probe.parts(), probe.settings.model_copy(update={"instance": secrets.token_hex(4)}))
+async def served(
+    probe: Probe, *, kafka: str | None = None, **changes: Any
+) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
+    """The service with its HTTP side; `changes` replace parts."""
+    told = {"instance": secrets.token_hex(4), "kafka": kafka or probe.settings.kafka}
+    app = build(probe.parts(**changes), probe.settings.model_copy(update=told))
     transport = httpx.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),

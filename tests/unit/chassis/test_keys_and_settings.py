@@ -63,6 +63,10 @@ def key_file(folder: Path, content: str) -> Path:
     return path
 
 
+def test_a_value_that_is_no_sealed_field_is_forgotten_too() -> None:
+    assert KEY.open("words", "sealed but not so") == FORGOTTEN
+
+
 def test_a_wrapped_key_belongs_to_one_child(tmp_path: Path) -> None:
     wrapper = FileKey(key_file(tmp_path, base64.b64encode(os.urandom(32)).decode()))
     wrapped = wrapper.wrap(CHILD, b"k" * 32)

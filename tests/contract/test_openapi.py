@@ -1,0 +1,167 @@
+"""The six OpenAPI documents: every route says what it can refuse, what it takes, and shows an example that is taken."""
+
+import importlib
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import msgspec
+import pytest
+from fastapi import FastAPI
+from jsonschema import Draft202012Validator
+from pydantic import SecretStr
+
+from carejourney.access import Caller, caller
+from carejourney.commands import State
+from carejourney.errors import Refusal
+from carejourney.openapi import LINES, PROBLEM
+from carejourney.service import build
+from carejourney.settings import Settings
+from carejourney.statements import Findings, Line, StateReturn
+from services.education.stating import state_enrolments
+
+SERVICES = ("placement", "planning", "education", "health", "leaving_care", "journey")
+IMPORTING = SERVICES[:-1]
+CHILD = "01980000-0000-7000-8000-000000000001"
+UNPROTECTED = {"/health/live", "/health/ready", "/asyncapi.json"}
+
+
+@cache
+def app_of(service: str) -> FastAPI:
+    """The service, connected to nothing."""
+    nowhere = SecretStr("postgresql://nobody@127.0.0.1:1/none")
+    settings = Settings(
+        environment="development", database_url=nowhere, keys_database_url=nowhere, key_file=Path("none"),
+        kafka="127.0.0.1:1", jwks_file=Path("none"),
+    )  # fmt: skip
+    return build(importlib.import_module(f"services.{service}.app").PARTS, settings)
+
+
+def document(service: str) -> dict[str, Any]:
+    return app_of(service).openapi()
+
+
+def operations(service: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document(service)["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def referred(node: object) -> Iterator[str]:
+    """Every `$ref` below a node."""
+    if isinstance(node, dict):
+        yield from (v for k, v in node.items() if k == "$ref" and isinstance(v, str))
+        node = list(node.values())
+    if isinstance(node, list):
+        for one in node:
+            yield from referred(one)
+
+
+def bodies(service: str) -> Iterator[tuple[str, str, dict[str, Any], object]]:
+    """Path, media type, schema and example of every body that is taken."""
+    for _, path, operation in operations(service):
+        for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
+            name = body["schema"].get("$ref", "").rpartition("/")[2]
+            schema = document(service)["components"]["schemas"][name] if name else body["schema"]
+            lines = media_type == LINES
+            yield path, media_type, schema, json.loads(body["example"]) if lines else schema["examples"][0]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_document_is_whole(service: str) -> None:
+    said = document(service)
+    assert said["openapi"].startswith("3.1")
+    assert {ref.rpartition("/")[2] for ref in referred(said)} <= said["components"]["schemas"].keys()
+    assert "HTTPValidationError" not in said["components"]["schemas"]
+    for schema in said["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    names = [operation["operationId"] for _, _, operation in operations(service)]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_route_declares_each_part_of_its_path_and_describes_each_answer(service: str) -> None:
+    for _, path, operation in operations(service):
+        declared = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
+        assert declared == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+        assert all(answer["description"] for answer in operation["responses"].values())
+        assert operation["summary"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_route_that_needs_a_token_says_so_and_what_happens_without_one(service: str) -> None:
+    for _, path, operation in operations(service):
+        assert ("security" in operation) is (path not in UNPROTECTED)
+        assert path in UNPROTECTED or {"401", "403", "503"} <= operation["responses"].keys()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_route_that_takes_something_says_what_is_refused(service: str) -> None:
+    for method, path, operation in operations(service):
+        answers = operation["responses"].keys()
+        assert method != "post" or {"413", "422"} <= answers
+        assert "parameters" not in operation or "422" in answers
+        assert "{child}" not in path or "404" in answers
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_refusal_is_documented_as_a_problem(service: str) -> None:
+    every: list[type[Refusal]] = [Refusal, *Refusal.__subclasses__()]
+    kinds = {kind.status: kind for kind in every}
+    for _, path, operation in operations(service):
+        for status, answer in operation["responses"].items():
+            if status[0] in "45" and not path.startswith("/health/"):
+                (body,) = [answer["content"][PROBLEM]]
+                assert body["schema"] == {"$ref": "#/components/schemas/Problem"}
+                assert body["example"]["type"].endswith(kinds[int(status)].slug)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_command_takes_a_key_and_a_version_and_gives_one(service: str) -> None:
+    for method, path, operation in operations(service):
+        if method == "post" and "{child}" in path:
+            assert {"Idempotency-Key", "If-Match"} <= {p["name"] for p in operation["parameters"]}
+            assert {"404", "409", "412"} <= operation["responses"].keys()
+            assert "ETag" in operation["responses"]["201"]["headers"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_post_shows_a_body_that_fits_its_schema(service: str) -> None:
+    parts = {"components": document(service)["components"]}
+    assert {p for p, *_ in bodies(service)} == {p for m, p, _ in operations(service) if m == "post"}
+    for path, _, schema, example in bodies(service):
+        errors = list(Draft202012Validator({**schema, **parts}).iter_errors(example))
+        assert not errors, (path, errors)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_body_as_shown_is_read_and_only_the_caller_refused(service: str) -> None:
+    app = app_of(service)
+    app.dependency_overrides[caller] = lambda: Caller("nobody", frozenset(), frozenset())
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://{service}") as client:
+        for path, media_type, _, example in bodies(service):
+            answer = await client.post(
+                path.replace("{child}", CHILD), content=json.dumps(example), headers={"content-type": media_type}
+            )
+            assert (path, answer.status_code) == (path, 403), answer.text
+            assert answer.headers["content-type"] == PROBLEM
+
+
+@pytest.mark.parametrize("service", IMPORTING)
+def test_a_line_as_shown_is_taken_without_a_question(service: str) -> None:
+    decisions: dict[str, StateReturn] = {"/returns/enrolments": state_enrolments}
+    api = importlib.import_module(f"services.{service}.api")
+    decisions["/returns/ssda903"] = getattr(api, "_state_return", None) or api.state_return
+    lines = [(path, example) for path, media_type, _, example in bodies(service) if media_type == LINES]
+    assert lines
+    for path, example in lines:
+        line, findings = msgspec.convert(example, Line), Findings()
+        decided = decisions[path](State(UUID(CHILD), [], datetime(2026, 5, 4, tzinfo=UTC)), line, findings)
+        assert decided.drafts
+        assert findings.notes() == {"refused": [], "flagged": []}
