@@ -7,6 +7,7 @@ from uuid import UUID
 
 from carejourney.envelope import Draft
 from carejourney.ids import new_id
+from carejourney.restating import beyond, said_later
 from carejourney.standing import Standing
 
 Key = tuple[Hashable, ...]
@@ -68,12 +69,17 @@ class Reconciliation:
         self._retracted = retracted
         self._wanted: dict[Key, Wanted] = {}
         self._dropped: dict[Key, str] = {}
+        self._following: set[Key] = set()
         self._new: dict[Key, str] = {}
 
     def standing(self, key: Key) -> Standing | None:
         """What stands under a key now; None where nothing does or it was retracted."""
         fact = self._stands.get(key)
         return None if fact is None or fact.retracted else fact
+
+    def said_later(self, year: int, *keys: Key) -> bool:
+        """Whether the return of a later year has the last word on one of these, also that it is not so."""
+        return any(said_later(self._stands.get(key), year) for key in keys)
 
     def id_of(self, key: Key) -> str:
         """The id of the fact under a key: that of the first statement, or of the one about to be made."""
@@ -89,9 +95,28 @@ class Reconciliation:
     def want(self, key: Key, wanted: Wanted) -> None:
         self._wanted[key] = wanted
 
-    def drop(self, key: Key, reason: str) -> None:
-        """Retract what stands under a key."""
+    def state(self, key: Key, wanted: Wanted, year: int, *, of: Key | None = None) -> bool:
+        """Want what the return of a year states; False where a later year's return says otherwise, which stays.
+
+        `of` is the key of the row's start: who stated the row later without this said that there is none.
+        """
+        stands = self.standing(key)
+        if not self.said_later(year, key, *([of] if of and stands is None else [])):
+            self.want(key, wanted)
+            return True
+        return stands is not None and same(stands, wanted)
+
+    def leave_out(self, key: Key, year: int, reason: str) -> None:
+        """Retract what the return of a year no longer states, unless it cannot know of it."""
+        stands = self.standing(key)
+        if stands is not None and not beyond(stands, year):
+            self.drop(key, reason)
+
+    def drop(self, key: Key, reason: str, *, follows: bool = False) -> None:
+        """Retract what stands under a key; `follows` where nobody took it back, but another fact makes it needless."""
         self._dropped[key] = reason
+        if follows:
+            self._following.add(key)
 
     def drop_unwanted(self, among: Callable[[Standing], bool], reason: str) -> None:
         """Retract what stands, is among these, and is not wanted."""
@@ -112,7 +137,8 @@ class Reconciliation:
         for key in self._dropped:
             fact = self.standing(key)
             if fact is not None and key not in self._wanted:
-                changes.append(_Change(fact, None, fact.origin != "computed", key))
+                stated = fact.origin != "computed" and key not in self._following
+                changes.append(_Change(fact, None, stated, key))
         self._correct(changes, settled)
         return settled
 

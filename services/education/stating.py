@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 
 from carejourney.commands import Decided, State
 from carejourney.reconcile import Reconciliation, Wanted
-from carejourney.restating import Matched, match
+from carejourney.restating import Matched, match, said_later
 from carejourney.standing import Standing
 from carejourney.statements import Findings, Line
 from carejourney.yearly import settled
@@ -29,7 +29,6 @@ from services.education.enrolments import (
 REASONS: Final = get_args(SchoolChangeReason)
 HEADER, TABLE = "header", "enrolments"
 UPN: Final = (UpnRecorded.wire,)
-_YEAR: Final = re.compile(r"/(\d{4})$")
 _URN: Final = re.compile(r"[0-9A-Za-z]{1,12}")
 LONGEST_NAME: Final = 200
 
@@ -44,7 +43,7 @@ def state_return(state: State, line: Line, findings: Findings) -> Decided:
         stands = record.standing(UPN)
         if body is None:
             continue
-        if stands and line.year and line.year < _stated_year(stands) and not _says(stands, body):
+        if stands and line.year and said_later(stands, line.year) and not _says(stands, body):
             findings.flag(
                 HEADER, row, "UPN", "older_return", "differs from what a later year's return states, which stands"
             )
@@ -62,11 +61,6 @@ def _number(cell: object) -> UpnRecorded | None:
 
 def _says(fact: Standing, body: UpnRecorded) -> bool:
     return (fact.data.get("upn"), fact.data.get("unknown_because")) == (body.upn, body.unknown_because)
-
-
-def _stated_year(fact: Standing) -> int:
-    found = _YEAR.search(fact.stated_in or "")
-    return int(found.group(1)) if found else 0
 
 
 def state_enrolments(state: State, line: Line, findings: Findings) -> Decided:

@@ -62,11 +62,11 @@ def _outcomes(year: int, row: dict[str, Any]) -> list[HealthOutcomesReported | S
 
 
 def _vanished(record: Reconciliation, year: int, findings: Findings, *, drop: bool) -> None:
-    for kind in (HealthOutcomesReported, SubstanceMisuseReported):
-        if record.standing((kind.wire, year)):
-            findings.flag("oc2", None, "CHILD", "vanished", "a row stated before for this year is not in this return")
-            if drop:
-                record.drop((kind.wire, year), "no longer in the complete return")
+    stood = [key for key in ((wire, year) for wire in sorted(YEARLY)) if record.standing(key)]
+    if stood:
+        findings.vanished("oc2", "CHILD", f"for {year}")
+    for key in stood if drop else ():
+        record.drop(key, "no longer in the complete return")
 
 
 class HoldAssessment(BaseModel):

@@ -21,7 +21,7 @@ def state_return(state: State, line: Line, findings: Findings) -> Decided:
         want_year(record, _outcomes(year, row))
     key = (CareLeaverOutcomesReported.wire, year)
     if not rows and line.whole("oc3") and record.standing(key):
-        findings.flag("oc3", None, "CHILD", "vanished", "a row stated before for this year is not in this return")
+        findings.vanished("oc3", "CHILD", f"for {year}")
         if line.complete:
             record.drop(key, "no longer in the complete return")
     return settled(record)

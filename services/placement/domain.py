@@ -33,7 +33,7 @@ from services.placement.episodes import (
     known_episodes,
     want_episodes,
 )
-from services.placement.returning import reconciliation
+from services.placement.statement import reconciliation
 
 Code = Annotated[str, Field(min_length=1, max_length=6, examples=["C2"])]
 Postcode = Annotated[str | None, Field(max_length=10)]

@@ -94,10 +94,11 @@ _COLUMNS = (
 
 
 def known_episodes(own: Iterable[Standing]) -> dict[str, Episode]:
-    """The episodes that stand, by the id of their first statement."""
-    starts = {f.id: f for f in own if f.type == EpisodeStarted.wire and not f.retracted}
+    """The episodes that stand, by the id of their first statement, in the order in which they were stated."""
+    stated = sorted(own, key=lambda f: f.version)
+    starts = {f.id: f for f in stated if f.type == EpisodeStarted.wire and not f.retracted}
     episodes = {identity: _started(fact) for identity, fact in starts.items()}
-    for fact in sorted((f for f in own if not f.retracted), key=lambda f: f.type == EpisodeEnded.wire):
+    for fact in sorted((f for f in stated if not f.retracted), key=lambda f: f.type == EpisodeEnded.wire):
         identity = str(fact.data.get("episode"))
         if identity not in episodes:
             continue
@@ -134,8 +135,8 @@ def _with_end(episode: Episode, day: str | None, fact: Standing) -> Episode:
 
 
 def in_order(episodes: Iterable[Known]) -> list[Known]:
-    """Episodes by their first day, whatever the order in which they were stated."""
-    return sorted(episodes, key=lambda known: (known[1].decom, known[1].dec or "9999", known[0]))
+    """Episodes by their first day; of those with the same days, the one that was stated first comes first."""
+    return sorted(episodes, key=lambda known: (known[1].decom, known[1].dec or "9999"))
 
 
 def want_episodes(record: Reconciliation, episodes: Iterable[Known], places: Places, question: Question) -> None:
@@ -193,6 +194,7 @@ class _Derivation:
         }
         if episode.dec is not None:
             self._want(EpisodeEnded(**ending), identity, episode.dec, stated=True)
+            self._record.drop((OpenEpisodeReasonStated.wire, identity), "the end states the reason", follows=True)
         elif episode.rec or episode.reason_place_change:
             self._want(OpenEpisodeReasonStated(**ending), identity, episode.decom, stated=True)
 

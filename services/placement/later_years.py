@@ -1,36 +1,36 @@
-"""A return of an earlier year changes nothing that the return of a later year has stated since."""
+"""An episode in the return of an earlier year: it changes nothing that the return of a later year has stated since."""
 
-import re
-from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
 
-from carejourney.standing import Standing
+from carejourney.reconcile import Key, Reconciliation
+from carejourney.restating import beyond
 from events.placement import EpisodeEnded, EpisodeStarted, OpenEpisodeReasonStated
 from services.placement.episodes import Episode
 
-RULE: Final = "older_return"
-REASON: Final = "differs from what a later year's return states, which stands"
-_YEAR: Final = re.compile(r"ssda903/(\d{4})")
-_ENDINGS: Final = frozenset({EpisodeEnded.wire, OpenEpisodeReasonStated.wire})
+
+def endings_of(identity: str) -> tuple[Key, Key]:
+    """The keys of what may be stated of an episode's end."""
+    return (EpisodeEnded.wire, identity), (OpenEpisodeReasonStated.wire, identity)
 
 
-def said_later(fact: Standing | None, year: int) -> bool:
-    """Whether the return of a year after this one has the last word on a fact, also on its not being so."""
-    said = _YEAR.fullmatch((fact.stated_in if fact else None) or "")
-    return said is not None and int(said[1]) > year
+def with_later_word(record: Reconciliation, identity: str, known: Episode, row: Episode, year: int) -> Episode:
+    """The row, but as a later year's return said it; an end that the return of this year cannot know of is kept.
 
-
-def with_later_word(identity: str, known: Episode, row: Episode, own: Iterable[Standing], year: int) -> Episode:
-    """The row, but where a later year's return said how the episode began or ended, as that one said."""
-    later = [fact for fact in own if said_later(fact, year)]
-    begun = any(fact.type == EpisodeStarted.wire and fact.id == identity for fact in later)
-    ended = any(fact.type in _ENDINGS and fact.data.get("episode") == identity for fact in later)
+    A later return that states how the episode began, and no end, says that it had none.
+    """
+    endings = endings_of(identity)
+    end = record.standing(endings[0])
+    begun = record.said_later(year, (EpisodeStarted.wire, identity))
+    ended = record.said_later(year, *endings) or (begun and not any(map(record.standing, endings)))
     if begun:
-        row = replace(known, dec=row.dec, rec=row.rec, reason_place_change=row.reason_place_change, ref=row.ref)
-    if ended:
-        row = replace(row, dec=known.dec, rec=known.rec, reason_place_change=known.reason_place_change)
+        row = _with_end_of(replace(known, ref=row.ref), row)
+    if ended or (row.dec is None and end is not None and beyond(end, year)):
+        row = _with_end_of(row, known)
     return row
+
+
+def _with_end_of(episode: Episode, other: Episode) -> Episode:
+    return replace(episode, dec=other.dec, rec=other.rec, reason_place_change=other.reason_place_change)
 
 
 def contradicts(row: Episode, later: Episode) -> bool:

@@ -1,15 +1,14 @@
 """What a return states about one child in the tables that planning owns, against what stands."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from carejourney.commands import State
 from carejourney.envelope import Draft
-from carejourney.reconcile import Reconciliation, Wanted
-from carejourney.restating import Matched, match, year_bounds
+from carejourney.reconcile import Key, Reconciliation, Wanted
+from carejourney.restating import Matched, day_of, match, year_bounds
 from carejourney.standing import Standing
 from carejourney.statements import Findings, Line
 from events.correction import FactCorrected, FactRetracted
@@ -25,63 +24,52 @@ class Cells(Protocol):
 
 
 C = TypeVar("C", bound=Cells)
-Key = tuple[str, str]
-
-_NOT_CARRIED_OVER: Final = "a row of another year's return that lasts into this year is not in this return"
-_RETURN: Final = re.compile(r"ssda903/(\d{4})")
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One child's line, and the record it is to change.
-
-    `workers` are those that each fact concerns, by its id; `later` holds what the return of a later year has said
-    since, which a return of this year cannot unsay.
-    """
+    """One child's line, and the record it is to change. `workers` are those that each fact concerns, by its id."""
 
     state: State
     line: Line
     findings: Findings
     record: Reconciliation
     workers: dict[str, set[str]] = field(default_factory=dict)
-    later: dict[Key, Standing] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.later.update({key_of(fact): fact for fact in self.state.own if _said_after(fact, self.line.year or 0)})
+    @property
+    def year(self) -> int:
+        return self.line.year or 0
 
     @property
     def bounds(self) -> tuple[str, str]:
         """First day of the return's year, and the first day after it."""
-        return year_bounds(self.line.year or 0)
+        return year_bounds(self.year)
 
     def of_this_return(self, fact: Standing) -> bool:
         """Whether the fact was last stated by the return of the same year."""
         return fact.stated_in == f"ssda903/{self.line.year}"
 
-    def want(self, key: Key, wanted: Wanted, table: str, row: Mapping[str, Any]) -> None:
-        """Want a stated fact; where a later year's return has said otherwise, flag that this one differs."""
-        fact = self.later.get(key)
-        if fact is None:
-            self.record.want(key, wanted)
-        elif fact.retracted or fact.effective != wanted.effective or not _same_content(fact, wanted):
-            self.findings.flag(table, row, "CHILD", "older_return", "a later year's return says otherwise, and stands")
+    def want(self, key: Key, wanted: Wanted, table: str, row: Mapping[str, Any], *, of: Key | None = None) -> None:
+        """Want a stated fact; where a later year's return has said otherwise, flag that this one differs.
 
-    def drop(self, key: Key, reason: str) -> None:
-        """Retract what this return no longer says, unless a later year's return has said it since."""
-        if key not in self.later:
-            self.record.drop(key, reason)
+        `of` is the key of the row's start, where the fact is its end.
+        """
+        if not self.record.state(key, wanted, self.year, of=of):
+            self.findings.older_return(table, row)
 
-    def vanished(self, table: str, *keys: Key) -> None:
-        """Flag what is no longer stated; retract it where this return is complete and stated it before."""
+    def vanished(self, table: str, column: str, *keys: Key) -> None:
+        """Flag what is no longer stated; retract it where this return is complete and stated it before.
+
+        `keys` are those of the facts that the row became, its start first; `column` is that of the day it began.
+        """
         fact = self.record.standing(keys[0])
-        if fact is None or keys[0] in self.later:
+        if fact is None or self.record.said_later(self.year, *keys):
             return
         again = self.of_this_return(fact)
-        reason = "a row stated before for this year is not in this return" if again else _NOT_CARRIED_OVER
-        self.findings.flag(table, None, "CHILD", "vanished", reason)
+        self.findings.vanished(table, column, day_of(fact.effective or ""), carried=not again)
         if self.line.complete and again:
             for key in keys:
-                self.drop(key, "no longer in the complete return")
+                self.record.drop(key, "no longer in the complete return")
 
     def concerning(self, draft: Draft) -> Draft:
         """The draft with the workers it concerns."""
@@ -98,16 +86,6 @@ def reconciliation(state: State) -> Reconciliation:
 def key_of(fact: Standing) -> Key:
     """What makes it the same fact when it is stated again."""
     return (fact.type, fact.data["assignment"] if fact.type == SocialWorkerEnded.wire else fact.id)
-
-
-def _said_after(fact: Standing, year: int) -> bool:
-    said = _RETURN.fullmatch(fact.stated_in or "")
-    return said is not None and int(said[1]) > year
-
-
-def _same_content(fact: Standing, wanted: Wanted) -> bool:
-    content: dict[str, Any] = wanted.body.model_dump(mode="json")
-    return all(fact.data.get(name) == value for name, value in content.items())
 
 
 def rejoin(known: Mapping[str, C], stated: Sequence[C], expected: Callable[[str], bool]) -> Matched[C]:

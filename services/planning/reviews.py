@@ -28,8 +28,8 @@ def take_reviews(statement: Statement, rows: list[dict[str, Any]]) -> None:
     """Want a review for each row; a row that changed is the same review, corrected."""
     stood, withdrawn = _known(statement, retracted=False), _known(statement, retracted=True)
     stated = [Review(row["review"], row["review_code"], row) for row in rows]
-    expected = _expected(statement) if statement.line.whole(TABLE) else set()
-    matched = rejoin(stood, stated, expected.__contains__)
+    before = {fact.id for fact in statement.state.own if statement.of_this_return(fact)}
+    matched = rejoin(stood, stated, lambda i: statement.line.whole(TABLE) and i in before)
     for identity, review in matched.pairs:
         _want(statement, identity, review)
     for review in matched.new:
@@ -38,14 +38,7 @@ def take_reviews(statement: Statement, rows: list[dict[str, Any]]) -> None:
             del withdrawn[again]
         _want(statement, again, review)
     for identity in matched.gone:
-        statement.vanished(TABLE, (ReviewHeld.wire, identity))
-
-
-def _expected(statement: Statement) -> set[str]:
-    """Reviews this return should state: those it stated before, and those of its year that a later one has restated."""
-    first, after = statement.bounds
-    restated = {fact.id for fact in statement.later.values() if first <= (fact.effective or "") < after}
-    return restated | {fact.id for fact in statement.state.own if statement.of_this_return(fact)}
+        statement.vanished(TABLE, "REVIEW", (ReviewHeld.wire, identity))
 
 
 def _known(statement: Statement, *, retracted: bool) -> dict[str, Review]:

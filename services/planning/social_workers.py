@@ -33,16 +33,19 @@ def take_allocations(statement: Statement, rows: list[dict[str, Any]]) -> None:
     stated = [_allocation(row) for row in rows]
     origin = {fact.id: statement.of_this_return(fact) for fact in statement.state.own}
     whole = statement.line.whole(TABLE)
-    matched = rejoin(stood, stated, lambda i: whole and (origin[i] or _touches(stood[i], statement.bounds)))
+    matched = rejoin(
+        stood, stated, lambda i: whole and (origin[i] or _in_year(stood[i], statement.bounds, carried=bool(rows)))
+    )
     for identity, allocation in matched.pairs:
-        _want(statement, identity, allocation, stood[identity])
+        _want(statement, identity, allocation)
     for allocation in matched.new:
         again = next((i for i, one in withdrawn.items() if one.cells()[:2] == allocation.cells()[:2]), None)
         if again:
             del withdrawn[again]
-        _want(statement, again, allocation, None)
+        _want(statement, again, allocation)
     for identity in matched.gone:
-        statement.vanished(TABLE, (SocialWorkerAssigned.wire, identity), (SocialWorkerEnded.wire, identity))
+        keys = (SocialWorkerAssigned.wire, identity), (SocialWorkerEnded.wire, identity)
+        statement.vanished(TABLE, "SW_DECOM", *keys)
     _question(statement, stated)
 
 
@@ -69,24 +72,30 @@ def _remember_workers(statement: Statement) -> None:
         statement.workers[fact.id] = statement.workers.setdefault(fact.data["assignment"], set())
 
 
-def _touches(known: Allocation, bounds: tuple[str, str]) -> bool:
+def _in_year(known: Allocation, bounds: tuple[str, str], *, carried: bool) -> bool:
+    """Whether a return must state an allocation: it began in the year, or lasted into it and `carried` ones count.
+
+    They count where the return states any of the child's workers, for then it is to state all of the year; no rule
+    says that it must state any, unless the child was looked after on 31 March, which this service does not decide.
+    """
     first, after = bounds
-    return known.day < after and (known.end is None or known.end >= first)
+    lasting = known.day < first and (known.end is None or known.end >= first)
+    return first <= known.day < after or (carried and lasting)
 
 
-def _want(statement: Statement, identity: str | None, row: Allocation, known: Allocation | None) -> None:
+def _want(statement: Statement, identity: str | None, row: Allocation) -> None:
     if _refused(statement, row):
         return
     identity = identity or statement.record.fresh(SocialWorkerAssigned.wire)
     statement.workers.setdefault(identity, set()).add(row.worker)
     assigned = SocialWorkerAssigned(worker=row.worker, reason=row.reason)
-    statement.want((assigned.wire, identity), Wanted(assigned, row.day, stated=True), TABLE, row.row)
+    start, end = (SocialWorkerAssigned.wire, identity), (SocialWorkerEnded.wire, identity)
+    statement.want(start, Wanted(assigned, row.day, stated=True), TABLE, row.row)
     if row.end is not None:
-        ended = SocialWorkerEnded(assignment=identity)
-        statement.want((ended.wire, identity), Wanted(ended, row.end, stated=True), TABLE, row.row)
-    elif known is not None and known.end is not None and known.end < statement.bounds[1]:
-        # A blank end says that none came before the year was out; a later return may have stated a later one.
-        statement.drop((SocialWorkerEnded.wire, identity), "the end is no longer stated")
+        ended = Wanted(SocialWorkerEnded(assignment=identity), row.end, stated=True)
+        statement.want(end, ended, TABLE, row.row, of=start)
+    else:
+        statement.record.leave_out(end, statement.year, "the end is no longer stated")
 
 
 def _refused(statement: Statement, row: Allocation) -> bool:

@@ -122,3 +122,15 @@ async def test_an_older_return_loaded_later_does_not_undo_what_a_later_one_state
     assert report.corrections == 0
     after = {child: told["lanes"]["episode"][-1] for child, told in (await importing.histories()).items()}
     assert {c: one["value"] for c, one in after.items()} == {c: one["value"] for c, one in before.items()}
+
+
+async def test_no_row_is_missed_in_the_returns_of_consecutive_years_nor_when_they_are_told_again(
+    importing: Importing, years: dict[int, Tables], tmp_path: Path
+) -> None:
+    children = sorted({child for tables in years.values() for child in children_in(tables)})
+    folders = [write_tables(tmp_path / str(y), of_children(told, children, "years-")) for y, told in years.items()]
+
+    first, again = [[await importing.returns(folder) for folder in folders] for _ in range(2)]
+
+    assert [flag for report in first + again for flag in report.flagged if flag.rule == "vanished"] == []
+    assert [(report.facts_recorded, report.corrections) for report in again] == [(0, 0)] * len(folders)

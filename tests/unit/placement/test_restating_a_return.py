@@ -226,6 +226,34 @@ def test_a_reason_on_an_open_episode_is_kept_until_it_is_no_longer_stated() -> N
     assert child.standing("open_episode_reason_stated") == []
 
 
+def test_a_reason_on_an_open_episode_gives_way_to_the_end_that_states_one() -> None:
+    child = Child()
+    child.states(an_episode(rec="E4A"), year=2026)
+    said = child.states(an_episode(dec="2026-05-01", rec="E4A"), year=2027)
+    assert (said.corrections, child.standing("open_episode_reason_stated")) == (0, [])
+    assert child.states(an_episode(rec="E4A"), year=2026).nothing
+    assert child.states(an_episode(rec="E4A"), year=2027).corrections == 1
+    assert len(child.standing("open_episode_reason_stated")) == 1
+
+
+def test_of_rows_with_the_same_first_day_the_unchanged_one_is_never_taken_for_a_changed_one() -> None:
+    one, other = an_episode(place="U6", urn="SC1"), an_episode(place="K2", urn="SC2")
+    child = Child()
+    child.states(other, one)
+    assert child.states({**one, "place": "K2"}, other).corrections == 1
+
+
+def test_episodes_of_the_same_days_keep_the_order_in_which_they_were_first_stated() -> None:
+    places = ("U6", "K2", "H5", "P1")
+    within_a_day = [an_episode("2025-05-01", dec="2025-05-01", rec="X1", rne="P", place=place) for place in places]
+    child = Child()
+    child.states(*within_a_day)
+    assert [f.data["to_type"] for f in sorted(child.standing("placement_moved"), key=lambda f: f.version)] == [
+        "K2", "H5", "P1",
+    ]  # fmt: skip
+    assert child.states(*within_a_day[::-1]).nothing
+
+
 @pytest.mark.parametrize("row", [{"mis_start": "2025-05-05", "missing": "M", "mis_end": "2025-05-03"}])
 def test_a_child_cannot_return_before_going_missing(row: Row) -> None:
     said = Child().states(tables={"missing": [row]})

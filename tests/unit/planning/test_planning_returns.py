@@ -123,8 +123,12 @@ def test_last_years_return_stated_again_does_not_open_what_this_years_return_clo
             {"sw_episodes": [allocation("2025-03-02", "2025-03-09")]},
             {"sw_episodes": [allocation("2025-03-02")]},
         ),
+        (
+            {"sw_episodes": [allocation("2025-03-02")]},
+            {"sw_episodes": [allocation("2025-03-02", reason="OTHERS")]},
+        ),
     ],
-    ids=["review", "start", "end"],
+    ids=["review", "start", "end", "reason"],
 )
 def test_an_older_return_told_again_changes_nothing_a_later_one_has_said_since(
     tables: dict[str, Any], restated: dict[str, Any]
@@ -145,18 +149,28 @@ def test_a_row_that_vanished_is_flagged_and_retracted_only_by_a_complete_return_
     assert len(planning.record.standing_of(ReviewHeld)) == 2
 
     kept = planning.is_told(2025, reviews=[], sw_episodes=WORKERS)
-    assert (counts(kept), flagged(kept)) == ((0, 0), [(None, "CHILD", "vanished")])
+    assert (counts(kept), flagged(kept)) == ((0, 0), [(None, "REVIEW", "vanished")])
+    assert kept.notes["flagged"][0]["reason"].startswith("the row of reviews with REVIEW 02/05/2024 was stated before")
     dropped = planning.is_told(2025, reviews=[], sw_episodes=WORKERS, complete=True)
-    assert (counts(dropped), flagged(dropped)) == ((1, 1), [(None, "CHILD", "vanished")])
+    assert (counts(dropped), flagged(dropped)) == ((1, 1), [(None, "REVIEW", "vanished")])
     assert [day for day, _ in planning.record.standing_of(ReviewHeld)] == ["2025-04-30"]
 
 
-def test_an_allocation_that_lasted_into_the_next_year_and_is_not_in_its_return_is_flagged_and_kept() -> None:
+def test_an_allocation_that_lasted_into_a_year_whose_return_states_no_worker_of_the_child_is_not_missed() -> None:
     planning = desk()
     planning.is_told(2025, sw_episodes=[allocation("2024-04-02")])
 
     told = planning.is_told(2026, sw_episodes=[], complete=True)
-    assert (counts(told), flagged(told)) == ((0, 0), [(None, "CHILD", "vanished")])
+    assert (counts(told), flagged(told)) == ((0, 0), [])
+
+
+def test_an_allocation_that_lasted_into_a_year_whose_return_states_another_is_flagged_and_kept() -> None:
+    planning = desk()
+    planning.is_told(2025, sw_episodes=[allocation("2024-04-02")])
+
+    told = planning.is_told(2026, sw_episodes=[allocation("2025-06-01", worker=BERT, reason="LEFTRL")], complete=True)
+    assert (counts(told), flagged(told)) == ((1, 0), [(None, "SW_DECOM", "vanished")])
+    assert "with SW_DECOM 02/04/2024 belongs in this return as well" in told.notes["flagged"][0]["reason"]
 
 
 def test_another_worker_from_another_day_is_a_new_allocation_though_the_last_one_is_missing() -> None:
@@ -164,7 +178,7 @@ def test_another_worker_from_another_day_is_a_new_allocation_though_the_last_one
     planning.is_told(2025, sw_episodes=[allocation("2024-04-02", reason="TSPROC")])
 
     told = planning.is_told(2025, sw_episodes=[allocation("2024-09-01", worker=BERT, reason="TSPROC")])
-    assert (counts(told), flagged(told)) == ((1, 0), [(None, "CHILD", "vanished")])
+    assert (counts(told), flagged(told)) == ((1, 0), [(None, "SW_DECOM", "vanished")])
 
 
 def test_an_allocation_that_vanished_takes_its_end_with_it_and_comes_back_whole() -> None:

@@ -1,0 +1,109 @@
+"""One child's rows of a return, the record they are to change, and the rules that every table shares."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from carejourney.commands import State
+from carejourney.reconcile import Key, Reconciliation, Wanted
+from carejourney.restating import day_of, said_later, year_bounds
+from carejourney.standing import Standing
+from carejourney.statements import Findings, Line
+from events.correction import FactCorrected, FactRetracted
+from events.placement import (
+    ChildDetailsRecorded,
+    ConvictionRecorded,
+    PreviousPermanenceRecorded,
+    UnaccompaniedStatusRecorded,
+)
+
+_ONCE = frozenset(cls.wire for cls in (ChildDetailsRecorded, UnaccompaniedStatusRecorded, PreviousPermanenceRecorded))
+
+
+def key_of(fact: Standing) -> Key:
+    """The key of each of placement's facts: what makes it the same fact when it is stated again."""
+    data = fact.data
+    if fact.type in _ONCE:
+        return (fact.type,)
+    if fact.type == ConvictionRecorded.wire:
+        return (fact.type, data.get("year"))
+    for link in ("episode", "incident", "order", "decision"):
+        if data.get(link):
+            return (fact.type, data[link])
+    return (fact.type, fact.id)
+
+
+def reconciliation(state: State) -> Reconciliation:
+    """The record of one child, to be compared with what is wanted."""
+    return Reconciliation(state.subject, state.own, key_of, corrected=FactCorrected, retracted=FactRetracted)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One child's line, and the record it is to change."""
+
+    state: State
+    line: Line
+    findings: Findings
+    record: Reconciliation
+
+    @property
+    def year(self) -> int:
+        return self.line.year or 0
+
+    def of_this_return(self, table: str, fact: Standing) -> bool:
+        """Whether a fact was stated by the return of the same year, whose table says all there is of the child."""
+        return self.line.whole(table) and fact.stated_in == f"ssda903/{self.year}"
+
+    def in_this_year(self, table: str, start: str, end: str | None, *, carried: bool = True) -> bool:
+        """Whether a table that says all of the child must state what began and ended then.
+
+        It began in the year, or was going on when the year began; the latter counts only if `carried`.
+        """
+        first, after = year_bounds(self.year)
+        began = day_of(start)
+        going_on = began < first and (end is None or day_of(end) >= first)
+        return self.line.whole(table) and (first <= began < after or (carried and going_on))
+
+    def same_side(self, one: str, other: str) -> bool:
+        """Whether both days lie before the year of this return, or neither: a row is not moved into another year."""
+        first, _ = year_bounds(self.year)
+        return (day_of(one) < first) == (day_of(other) < first)
+
+    def vanished(self, table: str, column: str, which: str, row: Key, *following: Key) -> bool:
+        """Flag what is no longer stated. Retract it where a complete return of the same year stated it before.
+
+        `which` tells the row: the day in `column`, or words. `row` and `following` are keys of the facts that it
+        became; gives whether they were retracted. What a later year's return states has not vanished.
+        """
+        stood = self.record.standing(row)
+        if stood is None or self.record.said_later(self.year, row, *following):
+            return False
+        again = self.of_this_return(table, stood)
+        self.findings.vanished(table, column, which, carried=not again)
+        if not (self.line.complete and again):
+            return False
+        for key in (row, *following):
+            self.record.drop(key, "no longer in the complete return")
+        return True
+
+    def withdrawn_later(self, wire: str, day: str) -> bool:
+        """Whether a later year's return took back a fact of that type and day."""
+        taken_back = (f for f in self.state.own if f.retracted and f.type == wire and said_later(f, self.year))
+        return any(fact.effective and day_of(fact.effective) == day for fact in taken_back)
+
+    def want(self, table: str, row: Mapping[str, Any], key: Key, wanted: Wanted, *, of: Key | None = None) -> None:
+        """Want what a row states, or flag that the return of a later year says otherwise.
+
+        `of` is the key of the row's start, where the fact is its end.
+        """
+        if not self.record.state(key, wanted, self.year, of=of):
+            self.findings.older_return(table, row)
+
+    def single(self, table: str, wire: str, rows: list[dict[str, Any]], make: Callable[[dict[str, Any]], Any]) -> None:
+        """A table with at most one row a child, whose fact has no day."""
+        for row in rows:
+            self.want(table, row, (wire,), Wanted(make(row), None, stated=True))
+        known = self.record.standing((wire,))
+        if not rows and known is not None and self.of_this_return(table, known):
+            self.vanished(table, "CHILD", "of the child", (wire,))
