@@ -27,7 +27,7 @@ down: $(READY) ## stop it
 status: $(READY) ## say what runs
 	$(BIN)/carejourney status
 
-unit: $(READY) ## test the pure functions, in seconds
+unit: $(READY) ## test the pure functions, without Kafka and PostgreSQL
 	$(PYTEST) tests/unit
 
 test: $(READY) kustomize ## test everything that needs no Docker, over a real Kafka and PostgreSQL

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Protocol
 
 import httpx
 from fastapi import Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
@@ -23,8 +23,12 @@ EVERY_AUTHORITY: Final = "*"
 COOKIE: Final = "carejourney_token"
 # For the API's description; what is checked is the header itself.
 _BEARER: Final = HTTPBearer(
-    auto_error=False, bearerFormat="JWT", scheme_name="token", description="A token of the installation's issuer."
+    auto_error=False,
+    bearerFormat="JWT",
+    scheme_name="token",
+    description="A token of the installation's issuer. Where roles are named, it carries one of them.",
 )
+_ANY_ROLE: Final = SecurityScopes()
 
 ROLES: Final = {
     "import": "loads returns and enrolments",
@@ -112,13 +116,18 @@ class TokenVerifier:
                 keys = await client.get(found.raise_for_status().json()["jwks_uri"])
                 return keys.raise_for_status().json()
         except (httpx.HTTPError, KeyError, ValueError) as error:
-            raise Unavailable("the issuer's keys cannot be read; try again") from error
+            raise Unavailable("the issuer's keys cannot be read") from error
 
 
 async def caller(
-    request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None
+    request: Request,
+    needed: SecurityScopes = _ANY_ROLE,
+    _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
 ) -> Caller:
-    """The caller of a request: FastAPI dependency. Pages may use the sign-in cookie for reading only."""
+    """The caller of a request: FastAPI dependency. Pages may use the sign-in cookie for reading only.
+
+    As `Security(caller, scopes=ROLES)` it refuses who has none of these roles before the rest of the request is judged.
+    """
     header = request.headers.get("authorization", "")
     token = header.removeprefix("Bearer ").strip() if header.startswith("Bearer ") else None
     if token is None and request.method in {"GET", "HEAD"}:
@@ -126,7 +135,10 @@ async def caller(
     if not token:
         raise Unauthenticated("send an `Authorization: Bearer` header")
     verifier: Verifier = request.app.state.verifier
-    return await verifier.check(token)
+    who = await verifier.check(token)
+    if needed.scopes:
+        who.may(*needed.scopes)
+    return who
 
 
 def write_development_issuer(private: Path, jwks: Path) -> None:

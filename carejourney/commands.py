@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,7 @@ class Decided:
 
 
 Decide = Callable[[State], Decided]
+Beside = Callable[[Unit], AbstractAsyncContextManager[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +70,19 @@ def context_of(
     )
 
 
-async def carry_out(store: Store, commands: Sequence[Command], *, now: datetime | None = None) -> list[dict[str, Any]]:
+async def carry_out(
+    store: Store, commands: Sequence[Command], *, now: datetime | None = None, beside: Beside | None = None
+) -> list[dict[str, Any]]:
     """Carry out commands in one transaction; a command already answered gets its first answer.
 
-    Each answer is `{subject, version, facts, corrections, recorded: [ids], **notes}`.
+    Each answer is `{subject, version, facts, corrections, recorded: [ids], **notes}`. What is `beside` the decisions is
+    entered when their subjects are locked, and left in the same transaction.
     Raises `NotFound` for a subject nobody registered, `StaleVersion` where If-Match does not hold, `Refusal` for a
     command id that was used for another subject.
     """
     with telemetry.tracer.start_as_current_span(telemetry.COMMAND_SPAN, kind=trace.SpanKind.INTERNAL):
         subjects = {c.subject for c in commands}
-        async with store.unit(subjects, now=now) as unit:
+        async with store.unit(subjects, now=now) as unit, (beside or nullcontext)(unit):
             answered = await unit.answers(c.id for c in commands)
             fresh = [c for c in commands if c.id not in answered]
             own = await unit.facts(sorted({c.subject for c in fresh}))

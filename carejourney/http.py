@@ -1,19 +1,22 @@
 """HTTP as every service speaks it: problem details (RFC 9457), body limits, health, metrics, idempotency and ETags."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 import structlog
 from fastapi import FastAPI, Header, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from prometheus_client import generate_latest
 from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from carejourney import telemetry
+from carejourney.access import caller
 from carejourney.errors import Malformed, Refusal, TooLarge, Unavailable
 from carejourney.ids import derived_id, new_id
 from carejourney.logs import kind_of, place_of
@@ -23,6 +26,7 @@ from carejourney.store import DATABASE_UNABLE
 log = structlog.get_logger()
 
 MAX_BODY: Final = 8 * 1024 * 1024
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
 
 
 def problem(status: int, slug: str, title: str, detail: str, **extra: object) -> JSONResponse:
@@ -43,18 +47,16 @@ def add_problems(app: FastAPI) -> None:
 
     async def malformed(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
-        places = [
-            {"field": ".".join(str(p) for p in e["loc"] if p != "body"), "reason": e["msg"]} for e in error.errors()
-        ]
-        detail = "; ".join(f"{p['field'] or 'body'}: {p['reason']}" for p in places)
-        return problem(422, Malformed.slug, Malformed.title, detail, fields=places)
+        return _malformed([(_field(one), one["msg"]) for one in error.errors()])
 
     async def unknown(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
         if isinstance(error.__cause__, Refusal):
             # FastAPI calls whatever goes wrong while it reads a body a bad request.
             return await refused(request, error.__cause__)
-        slug = error.detail.lower().replace(" ", "-") if error.status_code != 400 else Malformed.slug  # noqa: PLR2004
+        if error.status_code == 400:  # noqa: PLR2004
+            return _malformed([("body", "this is no JSON in UTF-8, or it is nested too deeply")])
+        slug = error.detail.lower().replace(" ", "-")
         answer = problem(error.status_code, slug, error.detail, "see the documentation of this service at /docs")
         answer.headers.update(error.headers or {})
         return answer
@@ -65,9 +67,7 @@ def add_problems(app: FastAPI) -> None:
 
     async def away(_: Request, error: Exception) -> Response:
         log.warning("request.waiting", fault=kind_of(error))
-        answer = problem(
-            Unavailable.status, Unavailable.slug, Unavailable.title, "the database takes nothing now; try again"
-        )
+        answer = problem(Unavailable.status, Unavailable.slug, Unavailable.title, "the database takes nothing now")
         answer.headers["retry-after"] = "1"
         return answer
 
@@ -79,8 +79,20 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, malformed)
 
 
+def _malformed(places: Iterable[tuple[str, str]]) -> JSONResponse:
+    fields = [{"field": field, "reason": reason} for field, reason in places]
+    detail = "; ".join(f"{one['field']}: {one['reason']}" for one in fields)
+    return problem(Malformed.status, Malformed.slug, Malformed.title, detail, fields=fields)
+
+
+def _field(error: Mapping[str, Any]) -> str:
+    # Of a body that is no JSON the place is an offset, which is no field.
+    place = () if error["type"] == "json_invalid" else error["loc"]
+    return ".".join(str(part) for part in place if part != "body") or "body"
+
+
 class LimitBody:
-    """Refuses bodies over a limit before they are read into memory, and addresses that hold a NUL."""
+    """Reads a body from known callers alone and up to a limit; refuses addresses that hold a NUL."""
 
     def __init__(self, app: ASGIApp, limit: int = MAX_BODY) -> None:
         self._app = app
@@ -103,6 +115,8 @@ class LimitBody:
 
         async def counted() -> Message:
             nonlocal taken
+            if not taken and scope["method"] not in _WITHOUT_BODY:
+                await _know_caller(scope)
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self._limit:
@@ -114,6 +128,17 @@ class LimitBody:
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         detail = f"a request of at most {self._limit} bytes is taken; send it in parts"
         await problem(TooLarge.status, TooLarge.slug, TooLarge.title, detail)(scope, receive, send)
+
+
+async def _know_caller(scope: Scope) -> None:
+    """Refuse who needs a token and has none. FastAPI asks for the body before it asks who sends it."""
+    route = scope.get("route")
+    if isinstance(route, APIRoute) and _needs_caller(route.dependant.dependencies):
+        await caller(Request(scope))
+
+
+def _needs_caller(dependencies: Iterable[Dependant]) -> bool:
+    return any(one.call is caller or _needs_caller(one.dependencies) for one in dependencies)
 
 
 _KEY = Header(

@@ -205,7 +205,7 @@ class Operations:
         try:
             row, (_, unapplied) = await asyncio.gather(self._known().books.state(LAG_SECONDS), self._kafka())
         except DATABASE_AWAY as error:
-            raise Unavailable("the database does not answer; try again") from error
+            raise Unavailable("the database does not answer") from error
         return self._lag(row, unapplied)
 
     def _lag(self, row: asyncpg.Record, unapplied: int | None) -> dict[str, Any]:

@@ -100,5 +100,8 @@ def _settled(fact: Recorded, changes: Mapping[str, list[_Change]]) -> Standing:
 
 
 def lane_order(fact: Standing, edge: Edge) -> tuple[str, int, str, str, int]:
-    """Order within a lane: effective, ends before starts, recorded, source, version."""
-    return (fact.effective or "", EDGES[edge], fact.known, fact.source, fact.version)
+    """Order within a lane: effective, ends before starts, recorded, source, version.
+
+    Versions count within a topic, so a source's topics come one after the other: no two facts have one place.
+    """
+    return (fact.effective or "", EDGES[edge], fact.known, f"{fact.source} {fact.topic}", fact.version)

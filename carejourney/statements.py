@@ -14,11 +14,13 @@ from carejourney.access import Caller, caller
 from carejourney.commands import Command, Decided, State, carry_out, context_of
 from carejourney.errors import Forbidden, Malformed, NotFound, Refusal
 from carejourney.openapi import LINES, of_lines, problems
+from carejourney.stated import Memory, Stated
 from carejourney.store import Store
 
 MAX_LINES: Final = 2_000
 _DAY: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _GONE: Final = "was stated before and is not in this return"
+_STAYS: Final = "; it stays, as a later year's return states it"
 Day = Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 
 
@@ -41,10 +43,11 @@ class Line(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Findings:
-    """What was refused and what was flagged, by table and row reference."""
+    """What was refused and what was flagged, by table and row reference, and which facts the return `stated`."""
 
     refused: list[dict[str, Any]] = field(default_factory=list)
     flagged: list[dict[str, Any]] = field(default_factory=list)
+    stated: Stated = field(default_factory=Stated)
 
     def refuse(
         self, table: str, row: Mapping[str, Any], column: str, value_class: str, reason: str, remedy: str
@@ -71,14 +74,15 @@ class Findings:
             reason = "differs from what a later year's return states, which stands"
             self.flag(table, row, "CHILD", "older_return", reason)
 
-    def vanished(self, table: str, column: str, which: str, *, carried: bool = False) -> None:
+    def vanished(self, table: str, column: str, which: str, *, carried: bool = False, later: bool = False) -> None:
         """Flag a row that was stated before and is gone; `which` is the day in its column, or what else tells it.
 
-        Where it is `carried`, it was said elsewhere, but this return has to state it too.
+        Where it is `carried`, it was said elsewhere, but this return has to state it too. It stays where a `later`
+        year's return states it.
         """
         day = _DAY.fullmatch(which)
         told = f"with {column} {day[3]}/{day[2]}/{day[1]}" if day else which
-        reason = "belongs in this return as well, but is not in it" if carried else _GONE
+        reason = "belongs in this return as well, but is not in it" if carried else _GONE + _STAYS * later
         self.flag(table, None, column, "vanished", f"the row of {table} {told} {reason}")
 
     def notes(self) -> dict[str, Any]:
@@ -113,12 +117,13 @@ def example_line(tables: Tables, year: int | None) -> dict[str, Any]:
 
 
 def statement_router(
-    path: str, kind: str, decide: StateReturn, example: Tables, *, year: int | None = None
+    path: str, kind: str, decide: StateReturn, example: Tables, *, year: int | None = None, remembers: bool = False
 ) -> APIRouter:
     """`POST path` takes what a return states, one child a line, and answers in the same order, one line a child.
 
     A line carries its own command id, so that a batch sent again changes nothing. `example` is what the documentation
-    shows as the tables of one line, of the collection year `year`.
+    shows as the tables of one line, of the collection year `year`. A service that `remembers` which facts each return
+    stated has the table for it (`carejourney.stated`).
     """
     router = APIRouter(tags=["imports"])
     decode = msgspec.json.Decoder(Line)
@@ -143,8 +148,10 @@ def statement_router(
         _check_rights(who, lines)
         store: Store = request.app.state.running.store
         await _check_authorities(store, lines)
-        commands = [_command(line, who, store.source, decide, kind) for line in lines]
-        answers = await carry_out(store, commands, now=datetime.now(UTC))
+        memory = Memory()
+        commands = [_command(line, who, store.source, decide, kind, memory) for line in lines]
+        beside = memory.beside if remembers else None
+        answers = await carry_out(store, commands, now=datetime.now(UTC), beside=beside)
         body = b"".join(msgspec.json.encode({k: v for k, v in a.items() if k != "recorded"}) + b"\n" for a in answers)
         return Response(body, media_type=LINES)
 
@@ -180,9 +187,9 @@ async def _check_authorities(store: Store, lines: list[Line]) -> None:
         raise Forbidden("a line states a child of another authority; send each child under its own")
 
 
-def _command(line: Line, who: Caller, source: str, decide: StateReturn, kind: str) -> Command:
+def _command(line: Line, who: Caller, source: str, decide: StateReturn, kind: str, memory: Memory) -> Command:
     def decided(state: State) -> Decided:
-        findings = Findings()
+        findings = Findings(stated=memory.of(line.subject))
         try:
             outcome = decide(state, line, findings)
         except (KeyError, TypeError, ValueError) as error:

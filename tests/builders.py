@@ -11,6 +11,7 @@ from carejourney.envelope import Context, Draft, Recorded
 from carejourney.keys import SubjectKey
 from carejourney.reactions import opened
 from carejourney.standing import Standing, standing
+from carejourney.stated import Stated
 from carejourney.statements import Findings, Line
 from carejourney.store import Stream, Unit
 from events.catalogue import CATALOGUE
@@ -87,6 +88,7 @@ class Child:
         self.now = now
         self.facts: list[Recorded] = []
         self.key = SubjectKey(self.subject, b"k" * 32)
+        self.stated = Stated()
         self._unit = Unit(_NOTHING, _NOTHING, CATALOGUE, now)
         self._unit.streams[self.subject] = Stream()
         self._unit.keys[self.subject] = self.key
@@ -138,7 +140,7 @@ class Child:
         stated = tables if tables is not None else {"episodes": episodes}
         numbered = {t: [{"ref": n, **row} for n, row in enumerate(rows)] for t, rows in stated.items()}
         line = Line(uuid4(), self.subject, AUTHORITY, year, numbered, None, complete, frozenset(partial))
-        findings = Findings()
+        findings = Findings(stated=self.stated)
         decided = state_return(self.state, line, findings, Gazetteer())
         said = self.says(decided, origin="import", stated_in=f"ssda903/{year}")
         return Said(said.facts, decided.corrections, findings.flagged, findings.refused)

@@ -10,6 +10,8 @@ from typing import Annotated, Final
 
 import typer
 
+from carejourney.returns.reading import COLLECTION_YEARS
+
 YEARS: Final = range(1900, 2201)
 _AUTHORITY: Final = re.compile(r"[A-Z][0-9]{8}")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -46,6 +48,14 @@ def child_name(text: str) -> str:
     return text
 
 
+def collection_year(text: str) -> int:
+    """A collection year whose returns are taken."""
+    if not re.fullmatch(r"[0-9]{4}", text) or int(text) not in COLLECTION_YEARS:
+        first, last = COLLECTION_YEARS[0], COLLECTION_YEARS[-1]
+        raise typer.BadParameter(f"write a collection year from {first} to {last}: only returns of these are taken")
+    return int(text)
+
+
 def _day(text: str) -> date | None:
     try:
         found = date.fromisoformat(text) if _DAY.fullmatch(text) else None
@@ -79,6 +89,20 @@ AlsoLoadedFor = Annotated[
         metavar="CODE",
         help="You confirm that these children stand under this other authority as well, because its code was given by"
         " mistake or the authorities merged; may be repeated.",
+    ),
+]
+BirthsCorrected = Annotated[
+    bool,
+    typer.Option(
+        "--births-corrected",
+        help="You confirm that these are the children already known by their local ids, and that most of their dates"
+        " of birth were wrong until now.",
+    ),
+]
+CollectionYear = Annotated[
+    int | None,
+    typer.Option(
+        "--year", parser=collection_year, metavar="YEAR", help="The collection year, where its dates do not tell it."
     ),
 ]
 RecordedOn = Annotated[

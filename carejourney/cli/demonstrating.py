@@ -65,6 +65,7 @@ def demonstrate(data: Path, console: Console) -> None:
     if not (folder / "enrolments.csv").exists():
         make_sample(folder, children=120, years="2024-2026", seed=1, authority=authority, console=printing(stderr=True))
     returns = sorted(p for p in folder.iterdir() if p.is_dir())
+    console.print("Loading a generated authority; its corrections are what a later year's return says otherwise.")
     ssda903(returns, authority, data=data)
     enrolments(folder / "enrolments.csv", authority, data=data)
     place = installation(data)

@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from carejourney.cli.arguments import AlsoLoadedFor, Authority, RecordedOn
+from carejourney.cli.arguments import AlsoLoadedFor, Authority, BirthsCorrected, CollectionYear, RecordedOn
 from carejourney.cli.connecting import DEFAULT_DATA, AsJson, Data, Installation, installation
 from carejourney.cli.lagging import until_settled
 from carejourney.cli.printing import printing
-from carejourney.returns.client import Course, Progress, import_enrolments, import_return
+from carejourney.returns.client import Confirmed, Course, Progress, import_enrolments, import_return
 from carejourney.returns.errors import ImportStoppedError
 from carejourney.returns.rendering import render
 from carejourney.returns.report import ImportReport
@@ -41,22 +41,24 @@ def ssda903(
     *,
     recorded_on: RecordedOn = None,
     complete: Complete = False,
-    year: Annotated[int | None, typer.Option(help="The collection year, where its dates do not tell it.")] = None,
+    year: CollectionYear = None,
     file: Annotated[
         list[str] | None, typer.Option("--file", help="TABLE=PATH: which file holds a table; may be repeated.")
     ] = None,
     also_loaded_for: AlsoLoadedFor = None,
+    births_corrected: BirthsCorrected = False,
     wait: Wait = True,
     as_json: AsJson = False,
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Take SSDA903 returns; running it again changes nothing, a changed cell becomes a correction."""
     files = _files(file or [])
+    confirmed = Confirmed(also_loaded_for or (), births_corrected)
 
     async def work(course: Course) -> ImportReport:
         return await import_return(
             folders, authority=authority, today=today(), course=course, recorded_on=recorded_on, complete=complete,
-            year=year, files=files, also_loaded_for=also_loaded_for or (),
+            year=year, files=files, confirmed=confirmed,
         )  # fmt: skip
 
     take(installation(data), work, as_json=as_json, wait=wait)

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.table import Table
 
 from carejourney.cli.connecting import SERVICES, ConnectionProblem, Installation, told
+from carejourney.cli.printing import show_rows
 
 
 async def measure(place: Installation) -> dict[str, Any]:
@@ -63,11 +63,12 @@ async def until_settled(
 
 
 def show(console: Console, state: dict[str, Any]) -> None:
-    table = Table(title="Not yet in the projections")
-    for heading in ("service", "projection", "facts", "seconds", "parked lanes"):
-        table.add_column(heading, overflow="fold")
-    for row in state["projections"]:
-        facts = "not known" if row["facts"] is None else str(row["facts"])
-        table.add_row(row["service"], row["projection"], facts, f"{row['seconds']:.1f}", str(row["parked"]))
-    console.print(table)
+    """Print what `measure` found."""
+    headings = ("service", "facts", "seconds", "parked lanes", "projection")
+    show_rows(console, "Not yet in the projections", headings, [_cells(row) for row in state["projections"]])
     console.print(f"In all: {'not known' if state['total'] is None else state['total']}")
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    facts = "not known" if row["facts"] is None else str(row["facts"])
+    return (row["service"], facts, f"{row['seconds']:.1f}", str(row["parked"]), row["projection"])

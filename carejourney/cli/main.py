@@ -18,6 +18,7 @@ from carejourney.cli.printing import printing
 from carejourney.cli.provisioning import migrate_service, provision_server
 from carejourney.cli.rebuilding import rebuild
 from carejourney.cli.running import run_service
+from carejourney.embedded.layout import GREATEST_BASE, LEAST_BASE
 from carejourney.logs import set_up_logs
 
 app = typer.Typer(
@@ -32,7 +33,13 @@ app.command("history")(reading.history)
 app.command("rebuild")(rebuild)
 
 PortBase = Annotated[
-    int | None, typer.Option("--port-base", help="Take ports from here on; remembered in the data folder.")
+    int | None,
+    typer.Option(
+        "--port-base",
+        min=LEAST_BASE,
+        max=GREATEST_BASE,
+        help="Take ports from here on; remembered in the data folder.",
+    ),
 ]
 
 

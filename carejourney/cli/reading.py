@@ -3,13 +3,12 @@
 import asyncio
 import json
 import sys
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import httpx
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from carejourney.cli.arguments import KnownOn, TrueOn, authority_code, child_name
 from carejourney.cli.connecting import (
@@ -21,7 +20,9 @@ from carejourney.cli.connecting import (
     installation,
     told,
 )
-from carejourney.cli.printing import printing
+from carejourney.cli.printing import printing, show_rows
+
+HEADINGS: Final = ("from", "until", "known since", "what")
 
 
 def history(
@@ -89,15 +90,14 @@ def _show(found: dict[str, Any], *, as_json: bool) -> None:
     for lane, intervals in found["lanes"].items():
         if not intervals:
             continue
-        table = Table(title=lane.replace("_", " "), title_justify="left")
-        for heading in ("from", "until", "what", "known since"):
-            table.add_column(heading, overflow="fold")
-        for one in intervals:
-            told = escape(_words(one["value"]))
-            table.add_row(one["from"] or "-", one["until"] or "-", told, one["recorded"][:10])
-        console.print(table)
+        show_rows(console, lane.replace("_", " "), HEADINGS, [_cells(one) for one in intervals])
     for one in found.get("contradictions", ()):
         console.print(f"contradiction in {one['lane']}: {one['reason']} ({one['from'] or '-'})", markup=False)
+
+
+def _cells(interval: Mapping[str, Any]) -> tuple[str, ...]:
+    since = interval["recorded"][:10]
+    return (interval["from"] or "-", interval["until"] or "-", since, _words(interval["value"]))
 
 
 def _nothing(found: dict[str, Any]) -> str:
@@ -111,4 +111,6 @@ def _words(value: Any) -> str:
         return f"{value['code']} {value['meaning']}"
     if isinstance(value, dict):
         return "; ".join(f"{k}: {_words(v)}" for k, v in value.items() if v is not None)
+    if isinstance(value, list):
+        return ", ".join(_words(one) for one in value)
     return str(value)

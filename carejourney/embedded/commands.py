@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ from carejourney.embedded.errors import EmbeddedError
 from carejourney.embedded.kafka import cluster_at
 from carejourney.embedded.kafka_runtime import prepare
 from carejourney.embedded.layout import DEFAULT_FOLDER, LOOPBACK, SERVICES, Folders, Ports, load_ports, service_url
-from carejourney.embedded.processes import ProcessMark, port_is_free
+from carejourney.embedded.postgres import SUPERUSER, PostgresServer
+from carejourney.embedded.processes import ProcessMark, require_free
 from carejourney.embedded.progress import Progress, shown
 from carejourney.embedded.service import readiness
 from carejourney.embedded.stack import Hooks, Stack, clear_remains
@@ -57,6 +59,7 @@ def up(
         _print_addresses(console, folders, load_ports(folders))
         return 0
     try:
+        _make_room(folders, port_base)
         with shown(console) as progress:
             prepare(progress)
         if detach:
@@ -67,6 +70,13 @@ def up(
         console.print(str(error), highlight=False, markup=False, soft_wrap=True)
         return 1
     return 0
+
+
+def _make_room(folders: Folders, port_base: int | None) -> None:
+    """Make the data folder; where taken ports would refuse the start, no new one is left behind."""
+    if folders.is_new():
+        require_free(load_ports(folders, port_base).named())
+    folders.make()
 
 
 def down(data: Path = DEFAULT_FOLDER, *, console: Console | None = None) -> int:
@@ -101,15 +111,16 @@ def status(data: Path = DEFAULT_FOLDER, *, as_json: bool = False, console: Conso
 def examine(data: Path = DEFAULT_FOLDER) -> dict[str, Any]:
     """Look at the system now: `{running, ready, phase, since, folder, parts: {name: {port, pid, restarts, ...}}}`.
 
-    Each part is asked, not only looked up: a service by `/health/ready`, Kafka by a metadata request. `notes` of a part
-    say what of it does not do its work, such as `relay waiting`.
+    Each part is asked, not only looked up: a service by `/health/ready`, Kafka by a metadata request, PostgreSQL by a
+    query. `notes` of a part say what of it does not do its work, such as `relay waiting`.
     """
     folders = Folders.at(data)
     running = _running(folders)
     state = running or read_state(folders.state)
     parts: dict[str, dict[str, Any]] = state.as_json()["parts"] if state else {}
     with ThreadPoolExecutor(len(parts) or 1) as pool:
-        answers = dict(zip(parts, pool.map(_ready, parts, [part["port"] for part in parts.values()]), strict=True))
+        ports = [part["port"] for part in parts.values()]
+        answers = dict(zip(parts, pool.map(partial(_ready, folders), parts, ports), strict=True))
     for name, part in parts.items():
         part["ready"], part["notes"] = answers[name]
     return {
@@ -128,10 +139,18 @@ def _last_phase(state: StackState | None) -> str:
     return STOPPED if ended else "killed (`carejourney up` starts it again, `carejourney down` clears what is left)"
 
 
-def _ready(name: str, port: int) -> tuple[bool, list[str]]:
+def _ready(folders: Folders, name: str, port: int) -> tuple[bool, list[str]]:
     if name == "kafka":
         return cluster_at(port) is not None, []
-    return readiness(port) if name in SERVICES else (not port_is_free(port), [])
+    return readiness(port) if name in SERVICES else (_postgres_answers(folders, port), [])
+
+
+def _postgres_answers(folders: Folders, port: int) -> bool:
+    try:
+        password = str(json.loads(folders.passwords.read_text())[SUPERUSER])
+    except (OSError, ValueError, KeyError):
+        return False
+    return PostgresServer(folders.postgres, port=port, password=password, log=folders.log("postgres")).answers()
 
 
 def _running(folders: Folders) -> StackState | None:
@@ -166,7 +185,6 @@ def stopped_by_signals() -> "Iterator[threading.Event]":
 
 
 def _detached(console: Console, folders: Folders, port_base: int | None) -> None:
-    folders.make()
     with shown(console) as progress:
         supervisor = _spawn(folders, port_base)
 
@@ -215,8 +233,16 @@ def _print_addresses(console: Console, folders: Folders, ports: Ports) -> None:
     console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 
+def _headline(report: dict[str, Any]) -> str:
+    """What the supervisor says, unless a part that was asked just now says otherwise."""
+    if report["ready"] or report["phase"] != READY:
+        return str(report["phase"])
+    away = ", ".join(name for name, part in report["parts"].items() if not part["ready"])
+    return f"not ready ({away})"
+
+
 def _print_report(console: Console, report: dict[str, Any]) -> None:
-    console.print(f"{report['phase']} in {report['folder']}", highlight=False, soft_wrap=True)
+    console.print(f"{_headline(report)} in {report['folder']}", highlight=False, markup=False, soft_wrap=True)
     if report["problem"]:
         console.print(report["problem"], highlight=False, markup=False, soft_wrap=True)
     if not report["parts"]:

@@ -4,6 +4,7 @@ EmbeddedError
     PortTaken       another process listens where we must
     StartFailed     a process ended, or did not answer in time
     AlreadyRunning  another supervisor holds the data folder
+    Unusable        nothing can be kept in the data folder
     Unavailable     something the machine must have is not there
 """
 
@@ -38,6 +39,16 @@ class AlreadyRunning(EmbeddedError):  # noqa: N818
 
     def __init__(self, folder: Path) -> None:
         super().__init__(f"Another `carejourney up` works in {folder}. See `carejourney status --data {folder}`.")
+
+
+class Unusable(EmbeddedError):  # noqa: N818
+    """Nothing can be kept in the data folder that was named."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        super().__init__(
+            f"Nothing can be kept in {folder}: {error.strerror or type(error).__name__}. Name a folder that you may"
+            " write to: `carejourney up --data DIR`."
+        )
 
 
 class Unavailable(EmbeddedError):  # noqa: N818

@@ -1,15 +1,21 @@
 """Where everything of the embedded system is: its services, ports and files."""
 
+import errno
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from carejourney.embedded.errors import Unusable
 from carejourney.embedded.secret_files import write_private
 
 SERVICES = ("placement", "planning", "education", "health", "leaving_care", "journey")
 DEFAULT_FOLDER = Path(".carejourney")
 LOOPBACK = "127.0.0.1"
+_POSTGRES, _KAFKA, _CONTROLLER = 54, 92, 93
+# Below it only the superuser may listen; above it the highest port of ours would be none.
+LEAST_BASE, GREATEST_BASE = 1024, 65535 - _CONTROLLER
 
 
 def _service_ports(base: int) -> dict[str, int]:
@@ -28,7 +34,7 @@ class Ports:
     @classmethod
     def from_base(cls, base: int) -> "Ports":
         """Ports `base`+1 to +6 for the services, +54 for PostgreSQL, +92 and +93 for Kafka."""
-        return cls(base + 54, base + 92, base + 93, _service_ports(base))
+        return cls(base + _POSTGRES, base + _KAFKA, base + _CONTROLLER, _service_ports(base))
 
     def named(self) -> dict[str, int]:
         """Every port with what it is for."""
@@ -99,11 +105,28 @@ class Folders:
         """Give the log file of one part."""
         return self.logs / f"{part}.log"
 
+    def is_new(self) -> bool:
+        """Whether there is no such data folder yet. Raises Unusable where we may not even look."""
+        try:
+            return not self.root.exists()
+        except OSError as error:
+            raise Unusable(self.root, error) from error
+
     def make(self) -> None:
-        """Create the folders; only the owner may look into secrets and logs."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        for private in (self.secrets, self.logs, self.kafka):
-            private.mkdir(mode=0o700, exist_ok=True)
+        """Create the folders; only the owner may look into secrets and logs. Raises Unusable."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            for private in (self.secrets, self.logs, self.kafka):
+                private.mkdir(mode=0o700, exist_ok=True)
+            for kept in (self.root, self.secrets, self.logs, self.kafka):
+                _require_writable(kept)
+        except OSError as error:
+            raise Unusable(self.root, error) from error
+
+
+def _require_writable(folder: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def load_ports(folders: Folders, base: int | None = None) -> Ports:

@@ -4,6 +4,7 @@ The wheel's own Python class listens on a socket without a password and stops th
 process that used it; a stack that outlives its command needs the server's programs alone.
 """
 
+import asyncio
 import importlib.util
 import secrets
 import shutil
@@ -87,6 +88,10 @@ class PostgresServer:
         if self._process is not None:
             self._process.poll()
         return self.mark() is not None
+
+    def answers(self, seconds: float = 2) -> bool:
+        """Whether the server answers a question within this time; a port that is held proves nothing."""
+        return asyncio.run(_answers(self.dsn, seconds))
 
     def start(self, seconds: float = 60) -> None:
         """Bring the server up and wait until it takes connections; one that already runs here is kept.
@@ -209,6 +214,20 @@ class PostgresServer:
                 if "FATAL" in line or "PANIC" in line:
                     return line
         return "it did not answer in time"
+
+
+async def _answers(dsn: str, seconds: float) -> bool:
+    import asyncpg  # noqa: PLC0415 - the start of the system does without it for as long as it can
+
+    try:
+        async with asyncio.timeout(seconds):
+            connection = await asyncpg.connect(dsn)
+            try:
+                return bool(await connection.fetchval("select 1") == 1)
+            finally:
+                await connection.close()
+    except (asyncpg.PostgresError, OSError):
+        return False
 
 
 @contextmanager

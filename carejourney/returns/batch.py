@@ -61,13 +61,14 @@ class Passage:
             for service in SERVICES
         }
 
-    async def carry(self, batch: Sequence[ChildRows]) -> None:
-        """Bring one batch to every service that takes something of it, placement first."""
+    async def carry(self, batch: Sequence[ChildRows]) -> int:
+        """Bring one batch to every service that takes something of it, placement first; return the rows taken."""
         known = await self._resolve_children(batch)
         self.seen.update(one.subject for one in known)
         await self._resolve_workers(batch)
         crash.point("import.after_resolve")
-        await self._hand_over(known)
+        refused = await self._hand_over(known)
+        return sum(len(one.child.rows) for one in known) - refused
 
     async def carry_absent(self) -> None:
         """Tell the services of the authority's children whom this return does not name at all, so that it shows."""
@@ -77,7 +78,7 @@ class Passage:
             nobody = [_Known(s, ChildRows("", [], 0)) for s in absent[at : at + ABSENT_BATCH]]
             await self._hand_over(nobody)
 
-    async def _hand_over(self, known: Sequence[_Known]) -> None:
+    async def _hand_over(self, known: Sequence[_Known]) -> int:
         refused: set[tuple[str, int]] = set()
         await self._post(PLACEMENT, known, refused)
         crash.point("import.after_placement")
@@ -87,6 +88,7 @@ class Passage:
                 group.create_task(self._post(service, known, refused))
         self._report.rows_refused += len(refused)
         crash.point("import.after_batch")
+        return len(refused)
 
     async def _resolve_children(self, batch: Sequence[ChildRows]) -> list[_Known]:
         named = [child.local_id for child in batch if child.in_header]

@@ -16,7 +16,7 @@ from carejourney.returns.batch import Order, Passage
 from carejourney.returns.children import HEADER_KIND, ChildCheck, ChildRows, batches
 from carejourney.returns.errors import ImportStoppedError, RefusedWholeError
 from carejourney.returns.posting import Desk
-from carejourney.returns.reading import Reading, read_enrolments, read_return
+from carejourney.returns.reading import COLLECTION_YEARS, Reading, read_enrolments, read_return
 from carejourney.returns.report import ImportReport
 from carejourney.returns.tables import HEADER, PLACEMENT
 from carejourney.returns.wire import Brought, Claim, Tally, encoder, tally_decoder
@@ -25,8 +25,16 @@ CLAIM_CHILDREN: Final = 5_000
 BORN_AT: Final = [column.name for column in HEADER.values].index("DOB")
 _TWICE_LOADED: Final = (
     "check --authority and the folder; where these children do stand under both authorities"
-    " (an earlier slip in the code, a merger), say so with --also-loaded-for CODE"
+    " (an earlier slip in the code, a merger), say so with --also-loaded-for CODE; where that other import was stopped"
+    " before it took anything, run this one again in two minutes"
 )
+_OTHER_CHILDREN: Final = (
+    "check the folder and --authority: these are other children with the same local ids; where they are the same"
+    " children and their dates of birth were wrong until now, say so with --births-corrected"
+)
+# By the rule that forbids the return: the class of what is wrong, and the remedy.
+_REFUSED_WHOLE: Final = {"other_births": ("other dates of birth", _OTHER_CHILDREN)}
+_OF_ANOTHER: Final = ("return of another authority", _TWICE_LOADED)
 
 
 class Progress(NamedTuple):
@@ -54,13 +62,28 @@ class Course(NamedTuple):
     patience: float = 60.0
 
 
-class _Run:
-    """One import under way over one or more readings."""
+class Confirmed(NamedTuple):
+    """What a person confirms of the children of a return, so that it is not refused as a whole.
 
-    def __init__(self, course: Course, readings: Sequence[Reading], also_loaded_for: Sequence[str]) -> None:
+    They stand under the authorities of `also_loaded_for` as well; they are the children known by their local ids,
+    whose dates of birth were wrong (`births_corrected`).
+    """
+
+    also_loaded_for: Sequence[str] = ()
+    births_corrected: bool = False
+
+
+NOTHING_CONFIRMED: Final = Confirmed()
+
+
+class _Run:
+    """One import under way over one or more readings. `taken` are the rows that every service has taken."""
+
+    def __init__(self, course: Course, readings: Sequence[Reading], confirmed: Confirmed) -> None:
         self.course = course
-        self.also_loaded_for = list(also_loaded_for)
+        self.confirmed = confirmed
         self.report = ImportReport()
+        self.taken = 0
         self.total = sum(reading.report.rows_read for reading in readings)
         self.desk = Desk(course.client, dict(course.services), course.patience)
         self.workers: dict[str, str] = {}
@@ -85,7 +108,7 @@ class _Run:
             raise _first(failures) from None
 
     async def _claimed(self, reading: Reading, order: Order) -> bool:
-        """Claim the children a return brings; one that brings mostly another authority's is refused as a whole."""
+        """Claim the children a return brings; one that brings mostly others than it should is refused as a whole."""
         total = reading.spool.count_children(HEADER_KIND)
         try:
             # Of a return in several parts nothing is claimed before all of it was judged.
@@ -93,22 +116,24 @@ class _Run:
                 await self._claim(reading, order, total, hold=False)
             await self._claim(reading, order, total, hold=True)
         except RefusedWholeError as refused:
-            self._refuse_whole(reading, str(refused))
+            self._refuse_whole(reading, refused)
             return False
         return True
 
     async def _claim(self, reading: Reading, order: Order, total: int, *, hold: bool) -> None:
         counted = Tally()
         for children in _brought(reading):
-            claim = Claim(order.authority, total, children, counted, self.also_loaded_for, hold)
+            also, corrected = self.confirmed
+            claim = Claim(order.authority, total, children, counted, list(also), corrected, hold)
             answer = await self.desk.post(PLACEMENT, "/returns/claims", encoder.encode(claim), "application/json")
             counted = tally_decoder.decode(answer)
 
-    def _refuse_whole(self, reading: Reading, reason: str) -> None:
+    def _refuse_whole(self, reading: Reading, refused: RefusedWholeError) -> None:
+        value_class, remedy = _REFUSED_WHOLE.get(refused.rule, _OF_ANOTHER)
         place, rows = reading.label or "the return", reading.spool.count()
         self.report.rows_refused += rows
         self.report.rows_read += rows
-        self.report.refuse_file(place, "return of another authority", reason, _TWICE_LOADED)
+        self.report.refuse_file(place, value_class, str(refused), remedy)
         self._tell()
 
     def _begin(self, reading: Reading, done: int) -> None:
@@ -119,7 +144,7 @@ class _Run:
 
     async def _carry(self, passage: Passage, work: Iterator[list[ChildRows]]) -> None:
         for batch in work:
-            await passage.carry(batch)
+            self.taken += await passage.carry(batch)
             self.report.rows_read += sum(child.rows_seen for child in batch)
             self._tell()
 
@@ -148,13 +173,15 @@ def _labels(folders: Sequence[Path]) -> list[str]:
 
 
 async def _hand_over(
-    course: Course, readings: Sequence[Reading], orders: Sequence[Order], also_loaded_for: Sequence[str] = ()
+    course: Course, readings: Sequence[Reading], orders: Sequence[Order], confirmed: Confirmed
 ) -> ImportReport:
-    run = _Run(course, readings, also_loaded_for)
+    run = _Run(course, readings, confirmed)
     try:
         for reading, order in zip(readings, orders, strict=True):
             await run.take(reading, order)
     except ImportStoppedError as stopped:
+        # Of what was under way only the refusals are known.
+        run.report.rows_read = run.taken + run.report.rows_refused
         stopped.report = run.report
         raise
     return run.report
@@ -170,25 +197,28 @@ async def import_return(
     complete: bool = False,
     year: int | None = None,
     files: Mapping[str, Sequence[Path]] | None = None,
-    also_loaded_for: Sequence[str] = (),
+    confirmed: Confirmed = NOTHING_CONFIRMED,
 ) -> ImportReport:
     """Import the SSDA903 returns of one authority, one folder a return, in the order of their collection years.
 
     `recorded_on` is the day a historic return was made (at most `today`); `complete` lets services retract what
     vanished since the same year was imported, never of a child one of whose rows was refused; `year` and `files`
     (table name, or `xml`, to its files) belong to a single folder and overrule what would be told from it. A return
-    most of whose children another authority's return has brought is refused as a whole, unless a person confirms that
-    they stand under that authority as well: then its code is in `also_loaded_for`.
+    most of whose children another authority's return has brought, or which gives most of those it shares with earlier
+    returns another date of birth, is refused as a whole, unless a person has `confirmed` it.
 
     Raises:
         ImportStoppedError: a service refuses everything or stays away; its `report` says what was done by then.
-        ValueError: `recorded_on` is after `today`, `year` or `files` with several folders, or `files` names no table.
+        ValueError: `recorded_on` is after `today`, `year` is not one of `COLLECTION_YEARS`, `year` or `files` with
+            several folders, or `files` names no table.
 
     """
     if recorded_on is not None and recorded_on > today:
         raise ValueError("the day the return was made cannot be after today")
     if len(folders) != 1 and (year is not None or files):
         raise ValueError("a collection year or chosen files can be stated for a single folder only")
+    if year is not None and year not in COLLECTION_YEARS:
+        raise ValueError(f"returns of the collection years {COLLECTION_YEARS[0]} to {COLLECTION_YEARS[-1]} are taken")
     day = recorded_on or today
     with ExitStack() as stack:
         readings = []
@@ -201,7 +231,7 @@ async def import_return(
         # One child may stand in several folders: each folder's commands have a name space of their own.
         spaces = [uuid5(run_id, str(number)) for number in range(len(readings))]
         orders = [Order("/returns/ssda903", authority, known_from, complete, space) for space in spaces]
-        return await _hand_over(course, readings, orders, also_loaded_for)
+        return await _hand_over(course, readings, orders, confirmed)
 
 
 async def import_enrolments(
@@ -226,4 +256,4 @@ async def import_enrolments(
     with await asyncio.to_thread(read) as reading:
         known_from = recorded_on.isoformat() if recorded_on else None
         order = Order("/returns/enrolments", authority, known_from, complete, course.run_id or uuid4())
-        return await _hand_over(course, [reading], [order])
+        return await _hand_over(course, [reading], [order], NOTHING_CONFIRMED)

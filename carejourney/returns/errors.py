@@ -26,4 +26,8 @@ class ImportStoppedError(RuntimeError):
 
 
 class RefusedWholeError(ImportStoppedError):
-    """A rule of a service forbids the whole of a return, such as one that another authority has loaded."""
+    """A rule of a service, by its name, forbids the whole of a return, such as one that another authority loaded."""
+
+    def __init__(self, message: str, rule: str = "") -> None:
+        super().__init__(message)
+        self.rule = rule

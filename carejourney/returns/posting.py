@@ -17,6 +17,7 @@ LONGEST_PAUSE: Final = 5.0
 class _Problem(msgspec.Struct):
     title: str = ""
     detail: str = ""
+    rule: str = ""
 
 
 def _problem(response: httpx.Response) -> _Problem:
@@ -78,5 +79,6 @@ class Desk:
         if response.is_success:
             return response.content
         if response.status_code == CONFLICT:
-            raise RefusedWholeError(_problem(response).detail or _problem_text(response))
+            problem = _problem(response)
+            raise RefusedWholeError(problem.detail or _problem_text(response), problem.rule)
         raise ImportStoppedError(f"{service} answered {response.status_code}: {_problem_text(response)}")

@@ -16,6 +16,7 @@ from carejourney.returns.sources import Sources, find_sources
 from carejourney.returns.spool import Spool, SpooledRow
 from carejourney.returns.tables import ENROLMENTS, EPISODES, RETURN_TABLES, TABLES, Table
 
+COLLECTION_YEARS: Final = range(2017, 2028)
 KINDS: Final = (*TABLES, ENROLMENTS)
 _CHUNK: Final = 2_000
 _KIND_OF: Final = {table.name: kind for kind, table in enumerate(KINDS)}
@@ -171,9 +172,16 @@ def _tell_year(reading: Reading, stated: int | None, place: str) -> int:
         return stated
     latest = reading.latest.get(EPISODES.name) or max(reading.latest.values(), default="")
     if latest:
-        return collection_year(latest)
+        return _taken(collection_year(latest), place)
     reason = "no row with a start date tells the collection year"
     raise ReturnRefusedError(place, "unknown year", reason, _YEAR_REMEDY)
+
+
+def _taken(year: int, place: str) -> int:
+    if year in COLLECTION_YEARS:
+        return year
+    reason = f"its dates tell the collection year {year}; {COLLECTION_YEARS[0]} to {COLLECTION_YEARS[-1]} are taken"
+    raise ReturnRefusedError(place, "unknown year", reason, f"check the dates, or {_YEAR_REMEDY}")
 
 
 def _read_all(reading: Reading, sources: Sources) -> None:
@@ -210,7 +218,8 @@ def read_return(
     try:
         sources = find_sources(folder, files)
         _read_all(reading, sources)
-        reading.year = _tell_year(reading, year, str(folder))
+        if reading.tables or not reading.report.files_refused:
+            reading.year = _tell_year(reading, year, str(folder))
     except ReturnRefusedError as error:
         reading.refuse_file(error)
         _take_nothing(reading)

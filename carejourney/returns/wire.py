@@ -57,17 +57,25 @@ class Brought(msgspec.Struct):
 
 
 class Tally(msgspec.Struct):
-    """How many children returns of other authorities have brought, and how many each of these."""
+    """What is known of the children so far, of `asked` in all.
+
+    `children` of them were brought by returns of other authorities (`authorities`: how many by each); `known` were
+    named by this authority's earlier returns, `other_births` of these with another date of birth.
+    """
 
     children: int = 0
     authorities: dict[str, int] = {}
+    asked: int = 0
+    known: int = 0
+    other_births: int = 0
 
 
 class Claim(msgspec.Struct):
-    """Say which children a return brings, a part at a time: one that brings mostly another authority's is refused.
+    """Say which children a return brings, a part at a time: one that brings mostly others than it should is refused.
 
     `of` is how many it brings in all, `counted` the tally of the parts before; `also_loaded_for` are authorities under
-    which a person confirms that the children stand as well. Without `hold` it is only asked.
+    which a person confirms that the children stand as well, and with `births_corrected` a person confirms that they
+    are the children known by these local ids. Without `hold` it is only asked.
     """
 
     authority: str
@@ -75,6 +83,7 @@ class Claim(msgspec.Struct):
     children: list[Brought]
     counted: Tally
     also_loaded_for: list[str]
+    births_corrected: bool
     hold: bool
 
 

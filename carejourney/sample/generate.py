@@ -9,6 +9,7 @@ from pathlib import Path
 
 from carejourney.sample.leavers import birthdays_told
 from carejourney.sample.lives import Life, life
+from carejourney.sample.marks import Marks
 from carejourney.sample.population import Outline, children
 from carejourney.sample.returns import enrolment_rows, rows_of
 from carejourney.sample.tables import ENROLMENTS, FILES, TABLES, Row
@@ -47,8 +48,9 @@ def generate(
     """Write the returns of a generated authority under a folder, OUT/2025 and so on, and OUT/enrolments.csv.
 
     `children` are looked after on 31 March of the last year; `years` are collection years (2025 is 1 April 2024 to
-    31 March 2025), as a range or as (first, last). The same arguments give the same bytes. `enrolments.csv` appears
-    last, so a folder that has it is complete. `progress` is told how many children of how many are written.
+    31 March 2025), as a range or as (first, last). The same arguments give the same bytes; other arguments give other
+    local ids, UPNs and social workers, another seed or authority other children. `enrolments.csv` appears last, so a
+    folder that has it is complete. `progress` is told how many children of how many are written.
 
     Raises ValueError for fewer than one child, for no years or years before 2017, UnknownAuthorityError (also a
     ValueError) for an authority that has no postcodes, PostcodesUnavailableError when there is no directory of them.
@@ -56,12 +58,13 @@ def generate(
     wanted = _collection_years(years)
     if children < 1:
         raise ValueError("a sample needs at least one child")
-    world = World.of(authority, children, seed)
-    outlines = _population(children, wanted, seed)
+    marks = Marks.of(children, [year.name for year in wanted], seed, authority)
+    world = World.of(authority, children, marks)
+    outlines = _population(children, wanted, marks.draws)
     with ExitStack() as open_files:
         folder = _Folder(out, wanted, open_files)
         for number, outline in enumerate(outlines, start=1):
-            folder.write(life(seed, world, outline, number), seed)
+            folder.write(life(world, outline, number), marks.draws)
             if progress:
                 progress(number, len(outlines))
     (out / _UNFINISHED).replace(out / "enrolments.csv")
@@ -83,12 +86,12 @@ def _collection_years(years: range | tuple[int, int]) -> list[CollectionYear]:
     return [CollectionYear(name) for name in sorted(names)]
 
 
-def _population(wanted: int, years: Sequence[CollectionYear], seed: int) -> list[Outline]:
+def _population(wanted: int, years: Sequence[CollectionYear], draws: str) -> list[Outline]:
     """Draw children until enough are in care on the last census day; keep those a return of the years speaks of."""
     first, last = years[0].first, years[-1].last
     drawn: list[Outline] = []
     in_care = 0
-    for child in children(seed, first.replace(year=first.year - _OLDEST_LEAVER), last):
+    for child in children(draws, first.replace(year=first.year - _OLDEST_LEAVER), last):
         in_care += child.in_care_on(last)
         if _spoken_of(child, years):
             drawn.append(child)
@@ -114,10 +117,10 @@ class _Folder:
         self.written: Counter[str] = Counter()
         self.enrolled = 0
 
-    def write(self, one: Life, seed: int) -> None:
+    def write(self, one: Life, draws: str) -> None:
         for year in self._years:
             writers = self._writers[year.name]
-            for table, row in rows_of(one, year, seed):
+            for table, row in rows_of(one, year, draws):
                 writers[table](row)
                 self.written[table] += 1
         for row in enrolment_rows(one, self._years[0].first, self._years[-1].last):

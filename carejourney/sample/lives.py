@@ -20,7 +20,6 @@ from carejourney.workdays import age_on, birthday
 
 _UNSETTLED_SHAPE = 0.65
 _MOTHER, _MOTHER_FROM = 0.04, 15
-_UPN_LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
 _NEW_UPN_AFTER = timedelta(days=70)
 _SCHOOL_AGE_ON_ARRIVAL = 15
 _NEEDS = {"N1": 73, "N2": 2.2, "N3": 2.5, "N4": 8.6, "N5": 12, "N6": 1, "N7": 0.1, "N8": 0.6}
@@ -75,9 +74,9 @@ class Life:
     enrolments: Sequence[Enrolment]
 
 
-def life(seed: int, world: World, outline: Outline, number: int) -> Life:
+def life(world: World, outline: Outline, number: int) -> Life:
     """Draw the whole life of a child of the authority; `number` becomes the local id."""
-    chance = Chance(seed, outline.number, "life")
+    chance = Chance(world.marks.draws, outline.number, "life")
     unaccompanied = outline.unaccompanied
     home = "" if unaccompanied else world.areas.postcode(chance, Whereabouts.INSIDE, world.home_postcodes)
     settling = Settling(chance, world, outline, home, 0.25 + 0.75 * chance.skewed(_UNSETTLED_SHAPE))
@@ -86,10 +85,10 @@ def life(seed: int, world: World, outline: Outline, number: int) -> Life:
     placements = [placement for _, placed in drawn for placement in placed]
     return Life(
         outline=outline,
-        local_id=f"SAM{number:07}",
+        local_id=world.marks.local_id(number),
         ethnicity=chance.pick(_ETHNICITIES_UNACCOMPANIED if unaccompanied else _ETHNICITIES),
         home=home,
-        upn=_upn(number, first_autumn(outline.born).year),
+        upn=world.marks.upn(number, first_autumn(outline.born).year),
         upn_known=_upn_known(outline),
         mother_of=_mother_of(chance, outline),
         difficulty=difficulties(chance),
@@ -148,13 +147,6 @@ def _mother_of(chance: Chance, child: Outline) -> date | None:
     first, last = max(child.stays[-1].start, birthday(child.born, _MOTHER_FROM)), child.stays[-1].end
     wanted = child.sex == "F" and chance.happens(_MOTHER)
     return chance.day(first, last - timedelta(days=1)) if wanted and first < last else None
-
-
-def _upn(number: int, year: int) -> str:
-    """Return a unique pupil number of the right form under the authority number 999, which no authority has."""
-    digits = f"999{number // 1000:04}{year % 100:02}{number % 1000:03}"
-    weighted = sum(int(digit) * weight for weight, digit in enumerate(digits, start=2))
-    return _UPN_LETTERS[weighted % len(_UPN_LETTERS)] + digits
 
 
 def _upn_known(child: Outline) -> date:

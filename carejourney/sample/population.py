@@ -108,12 +108,15 @@ _LENGTH = {
 }
 
 
-def children(seed: int, first_entry: date, last_entry: date) -> Iterator[Outline]:
-    """Children who enter care at any time between two days, without end: take as many as are wanted."""
+def children(draws: str, first_entry: date, last_entry: date) -> Iterator[Outline]:
+    """Children who enter care at any time between two days, without end: take as many as are wanted.
+
+    `draws` names the streams of chance they are drawn from.
+    """
     number = 0
     while True:
         number += 1
-        yield _child(Chance(seed, number, "outline"), number, first_entry, last_entry)
+        yield _child(Chance(draws, number, "outline"), number, first_entry, last_entry)
 
 
 def _child(chance: Chance, number: int, first_entry: date, last_entry: date) -> Outline:

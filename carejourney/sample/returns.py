@@ -15,17 +15,18 @@ from carejourney.workdays import birthday
 _NOT_OF_SCHOOL_AGE, _EDUCATED_ABROAD = "UN1", "UN3"
 
 
-def rows_of(life: Life, year: CollectionYear, seed: int) -> Iterator[tuple[str, Row]]:
+def rows_of(life: Life, year: CollectionYear, draws: str) -> Iterator[tuple[str, Row]]:
     """Yield (table, row) for everything the year's return contains of a child; nothing if it contains nothing."""
     periods = [period for period in life.periods if year.touches(period.stay.start, period.stay.end)]
-    told = list(_care_leaver(life, year, seed))
+    told = list(_care_leaver(life, year, draws))
     if not periods and not told:
         return
     yield "Header", _header(life, year, in_care=bool(periods))
     for period in periods:
         yield from _period_rows(life, period, year)
     if periods:
-        yield from _once_a_year(life, periods, year, seed)
+        yield from _once_a_year(life, periods, year, draws)
+        yield from _social_workers(life, year)
     yield from told
 
 
@@ -60,10 +61,10 @@ def _in_care_within(life: Life, first: date, last: date) -> bool:
     return any(stay.start <= last and stay.end >= first for stay in life.outline.stays)
 
 
-def _care_leaver(life: Life, year: CollectionYear, seed: int) -> Iterator[tuple[str, Row]]:
+def _care_leaver(life: Life, year: CollectionYear, draws: str) -> Iterator[tuple[str, Row]]:
     for age in leavers.birthdays_told(life.outline, year):
         *earlier, now = [
-            leavers.outcomes(Chance(seed, life.outline.number, "leaver", reached), reached)
+            leavers.outcomes(Chance(draws, life.outline.number, "leaver", reached), reached)
             for reached in range(leavers.AGES.start, age + 1)
         ]
         if all(contact != "DIED" for contact, _, _ in earlier):
@@ -100,20 +101,20 @@ def _period_rows(life: Life, period: Period, year: CollectionYear) -> Iterator[t
         if year.touches(incident.start, incident.end):
             yield "Missing", (*child, incident.kind, written(incident.start), written(year.known(incident.end)))
     yield from _adoption_rows(life, period, year)
-    yield from _later_tables(child, period, year)
-
-
-def _later_tables(child: Row, period: Period, year: CollectionYear) -> Iterator[tuple[str, Row]]:
-    """Yield the rows of the tables that were added to the return over the years."""
-    if year.has_social_workers:
-        for one in period.allocations:
-            if year.touches(one.start, one.end):
-                told = (one.worker, written(one.start), written(year.known(one.end)), one.reason)
-                yield "SWEpisodes", (*child, *told)
     if year.has_deprivation_of_liberty:
         for start, end in period.restricted:
             if year.touches(start, end):
                 yield "DoLo", (*child, written(start), written(year.known(end)))
+
+
+def _social_workers(life: Life, year: CollectionYear) -> Iterator[tuple[str, Row]]:
+    """Yield every allocation of the year, also one that outlasts a period of care which ended in the year before."""
+    if not year.has_social_workers:
+        return
+    for one in (one for period in life.periods for one in period.allocations):
+        if year.touches(one.start, one.end):
+            told = (one.worker, written(one.start), written(year.known(one.end)), one.reason)
+            yield "SWEpisodes", (life.local_id, written(life.outline.born), *told)
 
 
 def _episode(life: Life, period: Period, episode: Episode, year: CollectionYear) -> Row:
@@ -151,7 +152,7 @@ def _adoption_rows(life: Life, period: Period, year: CollectionYear) -> Iterator
         yield "AD1", (*child, written(plan.decided), written(plan.matched), by_carer, *life.adopters)
 
 
-def _once_a_year(life: Life, periods: Sequence[Period], year: CollectionYear, seed: int) -> Iterator[tuple[str, Row]]:
+def _once_a_year(life: Life, periods: Sequence[Period], year: CollectionYear, draws: str) -> Iterator[tuple[str, Row]]:
     outline, born = life.outline, written(life.outline.born)
     entered = [period for period in periods if year.holds(period.stay.start)]
     if entered:
@@ -161,5 +162,5 @@ def _once_a_year(life: Life, periods: Sequence[Period], year: CollectionYear, se
         ceases = written(birthday(outline.born, 18))
         yield "UASC", (life.local_id, year.sex(outline.sex), born, ceases)
     if looked_after_twelve_months(outline, year):
-        chance = Chance(seed, outline.number, "health", year.name)
+        chance = Chance(draws, outline.number, "health", year.name)
         yield "OC2", (life.local_id, born, *health.outcomes(chance, outline.born, life.difficulty, year))

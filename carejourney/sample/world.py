@@ -5,6 +5,7 @@ from typing import Self
 
 from carejourney.sample.areas import Areas, Whereabouts, areas_around
 from carejourney.sample.chance import Chance
+from carejourney.sample.marks import Marks
 
 _CHILDREN_PER_HOME = 20
 _CHILDREN_PER_WORKER = 15
@@ -55,6 +56,7 @@ class School:
 class World:
     """Everything a generated authority has but its children."""
 
+    marks: Marks
     areas: Areas
     homes: dict[str, list[Home]]
     agencies: dict[str, list[str]]
@@ -63,16 +65,17 @@ class World:
     home_postcodes: frozenset[str]
 
     @classmethod
-    def of(cls, authority: str, children: int, seed: int) -> Self:
+    def of(cls, authority: str, children: int, marks: Marks) -> Self:
         """Draw the world of an authority of that size."""
-        chance, areas = Chance(seed, "world"), areas_around(authority)
+        chance, areas = Chance(marks.draws, "world"), areas_around(authority)
         homes = _homes(chance, areas, children)
         return cls(
+            marks=marks,
             areas=areas,
             homes=homes,
             agencies=_agencies(),
             schools=_schools(chance, children),
-            workers=[f"SW{number:06}" for number in range(1, 9 + children // _CHILDREN_PER_WORKER)],
+            workers=[marks.worker(number) for number in range(1, 9 + children // _CHILDREN_PER_WORKER)],
             home_postcodes=frozenset(home.postcode for shared in homes.values() for home in shared),
         )
 

@@ -41,7 +41,7 @@ ENROLMENTS: dict[str, Any] = {
 }  # fmt: skip
 
 router = APIRouter(tags=["education"])
-router.include_router(statement_router("/returns/ssda903", "ssda903", state_return, HEADER, year=2026))
+router.include_router(statement_router("/returns/ssda903", "ssda903", state_return, HEADER, year=2026, remembers=True))
 router.include_router(statement_router("/returns/enrolments", "enrolments", state_enrolments, ENROLMENTS))
 
 

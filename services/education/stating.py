@@ -8,8 +8,9 @@ from typing import Any, Final, get_args
 
 from carejourney.commands import Decided, State
 from carejourney.reconcile import Reconciliation, Wanted
-from carejourney.restating import Matched, match, said_later
+from carejourney.restating import Matched, match, stated_year
 from carejourney.standing import Standing
+from carejourney.stated import Stated
 from carejourney.statements import Findings, Line
 from carejourney.yearly import settled
 from events.codes import UPN_UNKNOWN
@@ -37,19 +38,35 @@ Row = dict[str, Any]
 
 def state_return(state: State, line: Line, findings: Findings) -> Decided:
     """The unique pupil number of the child's header row (SSDA903 Header UPN)."""
-    record = reconciliation(state)
-    for row in line.tables.get(HEADER, ()):
+    record, rows, year = reconciliation(state), line.tables.get(HEADER), line.year or 0
+    for row in rows or ():
         body = _number(row.get("upn"))
         stands = record.standing(UPN)
         if body is None:
             continue
-        if stands and line.year and said_later(stands, line.year) and not _says(stands, body):
+        findings.stated.note(year, HEADER, record.id_of(UPN))
+        if line.year and record.said_later(line.year, UPN) and not (stands and _says(stands, body)):
             findings.flag(
                 HEADER, row, "UPN", "older_return", "differs from what a later year's return states, which stands"
             )
         else:
             record.want(UPN, Wanted(body, None, stated=True))
+    if rows == [] and line.complete and line.whole(HEADER):
+        _take_back(record, year, findings.stated)
     return settled(record)
+
+
+def _take_back(record: Reconciliation, year: int, stated: Stated) -> None:
+    """Retract the number with its row, which the service that owns the rest of it flags.
+
+    Unless the return did not state it, or a later year's, a file of enrolments or a person has said so too.
+    """
+    stands = record.standing(UPN)
+    if stands is None or stated_year(stands) is None or not stated.before(year, HEADER, stands):
+        return
+    if not (record.said_later(year, UPN) or stated.later(year, stands.id)):
+        record.drop(UPN, "no longer in the complete return")
+        stated.forget(year, HEADER, stands.id)
 
 
 def _number(cell: object) -> UpnRecorded | None:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response, Security
 from fastapi.responses import StreamingResponse
 
 from carejourney.access import EVERY_AUTHORITY, Caller, caller
@@ -15,7 +15,7 @@ from services.journey.samples import CHILDREN_SAMPLE, HISTORY_SAMPLE
 
 router = APIRouter(tags=["journey"])
 
-Who = Annotated[Caller, Depends(caller)]
+Who = Annotated[Caller, Security(caller, scopes=READERS)]
 TrueOn = Annotated[str | None, Query(description="What was so on this day (ISO date).", examples=["2025-03-31"])]
 KnownOn = Annotated[
     str | None,
@@ -40,7 +40,6 @@ def _example(value: object) -> dict[int | str, dict[str, Any]]:
 async def child_history(
     child: str, request: Request, who: Who, true_on: TrueOn = None, known_on: KnownOn = None
 ) -> Response:
-    who.may(*READERS)
     question = asked(true_on, known_on, who)
     running = request.app.state.running
     told = await history_of(running, await found_child(running, who, child), question)
@@ -78,7 +77,6 @@ def authority_asked(who: Caller, authority: str | None) -> str:
     if not authority and len(who.authorities) == 1 and EVERY_AUTHORITY not in who.authorities:
         (authority,) = who.authorities
     if not authority:
-        who.may(*READERS)
         reason = "name the authority by its ONS code, such as E08000025"
         raise Malformed(f"authority: {reason}", fields=[{"field": "authority", "reason": reason}])
     who.may_for(authority, *READERS)

@@ -25,6 +25,7 @@ WHOLE_RECORD: Final = frozenset({"social-work", "review"})
 YEARS: Final = range(1900, 2201)
 UNKNOWN: Final = "no child of that pseudonym or local id is known here"
 _DAY_LENGTH: Final = 10
+_DAY_FORM: Final = f"a date such as 2026-03-31, from {YEARS[0]} to {YEARS[-1]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def day_asked(field: str, text: str | None) -> date | None:
     except ValueError:
         day = None
     if day is None or day.year not in YEARS:
-        raise _malformed(field, "must be a date such as 2026-03-31")
+        raise _malformed(field, f"must be {_DAY_FORM}")
     return day
 
 
@@ -63,7 +64,7 @@ def moment_asked(field: str, text: str | None) -> date | datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None or moment.year not in YEARS:
-        raise _malformed(field, "must be a date such as 2026-03-31, or an instant such as 2026-03-31T12:00:00Z")
+        raise _malformed(field, f"must be {_DAY_FORM}, or an instant such as 2026-03-31T12:00:00Z")
     return moment
 
 

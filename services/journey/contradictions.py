@@ -48,7 +48,7 @@ class Contradiction:
 
 
 def contradictions(lanes: Lanes) -> list[Contradiction]:
-    """Everything in these lanes that does not fit together, in no particular order."""
+    """Everything in these lanes that does not fit together: rule by rule, each in the order of its lanes."""
     return [found for rule in RULES for found in rule(lanes)]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from carejourney.projection import Order
 from carejourney.standing import Standing
 from events.catalogue import CATALOGUE
 from events.event import Fact, Sensitivity
@@ -12,7 +13,7 @@ from services.journey.episodes import episode_intervals
 from services.journey.intervals import Interval, Lanes
 from services.journey.pairing import pair
 from services.journey.statuses import legal_status_intervals
-from services.journey.story import Story
+from services.journey.story import KINDS, Story
 
 
 class Linked(NamedTuple):
@@ -79,9 +80,8 @@ def _say_on_or_before(lanes: Lanes) -> None:
             one.on_or_before = one.start in unsure and changed.get(one.start) not in changes
 
 
-def _place(interval: Interval) -> tuple[str, str, str]:
-    first = interval.parts[0]
-    return (interval.start or "", first.known, first.id)
+def _place(interval: Interval) -> Order:
+    return KINDS.order(interval.parts[0])
 
 
 def _alone(story: Story, wire: str, cls: type[Fact]) -> Iterable[Interval]:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from operator import itemgetter
 from typing import Final
 
 from carejourney.standing import Standing
 from events.codes import LEGAL_STATUS
 from services.journey.intervals import Interval
-from services.journey.story import Story
+from services.journey.story import KINDS, Story
 from services.journey.values import coded
 
 CHANGED: Final = "placement.legal_status_changed"
@@ -47,8 +46,7 @@ def _in_order(story: Story, care: Sequence[Interval]) -> Iterable[tuple[_Rank, S
     ranked = [(_Rank.LEFT_THE_SAME_DAY if f.id in brief else _Rank.LEFT, f) for f in story.of(LEFT)]
     ranked += [(_Rank.ENTERED, f) for f in story.of(ENTERED)]
     ranked += [(_Rank.CHANGED, f) for f in story.of(CHANGED)]
-    keyed = [((f.effective or "", rank, f.known, f.source, f.version, f.id), rank, f) for rank, f in ranked]
-    return ((rank, fact) for _, rank, fact in sorted(keyed, key=itemgetter(0)))
+    return sorted(ranked, key=lambda one: (one[1].effective or "", one[0], KINDS.order(one[1])))
 
 
 def _says_the_same(current: Interval, fact: Standing) -> bool:

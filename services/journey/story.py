@@ -21,7 +21,7 @@ class Story:
         self.wrong: list[Contradiction] = []
         self._standing: dict[str, list[Standing]] = {}
         self._retracted: dict[str, list[Standing]] = {}
-        for fact in sorted(facts, key=lambda f: (*KINDS.order(f), f.id)):
+        for fact in sorted(facts, key=KINDS.order):
             among = self._retracted if fact.retracted else self._standing
             among.setdefault(fact.type, []).append(fact)
 

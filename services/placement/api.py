@@ -52,7 +52,7 @@ TABLES: dict[str, Any] = {
         }
     ],
 }  # fmt: skip
-router.include_router(statement_router("/returns/ssda903", "ssda903", _state_return, TABLES, year=2026))
+router.include_router(statement_router("/returns/ssda903", "ssda903", _state_return, TABLES, year=2026, remembers=True))
 
 
 async def _answer(

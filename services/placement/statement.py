@@ -6,7 +6,7 @@ from typing import Any
 
 from carejourney.commands import State
 from carejourney.reconcile import Key, Reconciliation, Wanted
-from carejourney.restating import day_of, said_later, year_bounds
+from carejourney.restating import day_of, said_later, stated_year, year_bounds
 from carejourney.standing import Standing
 from carejourney.statements import Findings, Line
 from events.correction import FactCorrected, FactRetracted
@@ -53,7 +53,7 @@ class Statement:
 
     def of_this_return(self, table: str, fact: Standing) -> bool:
         """Whether a fact was stated by the return of the same year, whose table says all there is of the child."""
-        return self.line.whole(table) and fact.stated_in == f"ssda903/{self.year}"
+        return self.line.whole(table) and self.findings.stated.before(self.year, table, fact)
 
     def in_this_year(self, table: str, start: str, end: str | None, *, carried: bool = True) -> bool:
         """Whether a table that says all of the child must state what began and ended then.
@@ -74,17 +74,22 @@ class Statement:
         """Flag what is no longer stated. Retract it where a complete return of the same year stated it before.
 
         `which` tells the row: the day in `column`, or words. `row` and `following` are keys of the facts that it
-        became; gives whether they were retracted. What a later year's return states has not vanished.
+        became; gives whether they were retracted. What a later year's return states stays, and is missed only where
+        this one stated it before; what a person has the last word on stays too.
         """
-        stood = self.record.standing(row)
-        if stood is None or self.record.said_later(self.year, row, *following):
+        stood, stated = self.record.standing(row), self.findings.stated
+        if stood is None:
             return False
-        again = self.of_this_return(table, stood)
-        self.findings.vanished(table, column, which, carried=not again)
-        if not (self.line.complete and again):
+        again, said_later = self.of_this_return(table, stood), self.record.said_later(self.year, row, *following)
+        if said_later and not again:
+            return False
+        later = said_later or stated.later(self.year, stood.id)
+        self.findings.vanished(table, column, which, carried=not again, later=later)
+        if not (self.line.complete and again) or later or stated_year(stood) is None:
             return False
         for key in (row, *following):
             self.record.drop(key, "no longer in the complete return")
+        stated.forget(self.year, table, stood.id)
         return True
 
     def withdrawn_later(self, wire: str, day: str) -> bool:
@@ -97,8 +102,14 @@ class Statement:
 
         `of` is the key of the row's start, where the fact is its end.
         """
+        if of is None:
+            self.note(table, key)
         if not self.record.state(key, wanted, self.year, of=of):
             self.findings.older_return(table, row)
+
+    def note(self, table: str, key: Key) -> None:
+        """Note that this return states the row that the fact under a key tells of."""
+        self.findings.stated.note(self.year, table, self.record.id_of(key))
 
     def single(self, table: str, wire: str, rows: list[dict[str, Any]], make: Callable[[dict[str, Any]], Any]) -> None:
         """A table with at most one row a child, whose fact has no day."""

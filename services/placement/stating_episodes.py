@@ -26,12 +26,15 @@ def take_episodes(statement: Statement, rows: list[dict[str, Any]], places: Plac
     good = [episode for episode in map(episode_of, rows) if not _refused(statement, episode)]
     matched = _matched(statement, known, good, whole=len(good) == len(rows))
     pairs = [(identity, _completed(statement, identity, known[identity], row)) for identity, row in matched.pairs]
-    after = {**known, **dict(pairs)}
+    stated = dict(pairs)
     for episode in matched.new:
         if statement.withdrawn_later(EpisodeStarted.wire, episode.decom):
             statement.findings.older_return(TABLE, {"ref": episode.ref})
         else:
-            after[statement.record.fresh(EpisodeStarted.wire)] = episode
+            stated[statement.record.fresh(EpisodeStarted.wire)] = episode
+    for identity in stated:
+        statement.note(TABLE, (EpisodeStarted.wire, identity))
+    after = {**known, **stated}
     for identity in matched.gone:
         row = (EpisodeStarted.wire, identity)
         if statement.vanished(TABLE, "DECOM", known[identity].decom, row, *endings_of(identity)):

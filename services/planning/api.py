@@ -30,7 +30,7 @@ TABLES: dict[str, Any] = {
 }  # fmt: skip
 
 router = APIRouter(tags=["planning"])
-router.include_router(statement_router("/returns/ssda903", "ssda903", state_return, TABLES, year=2026))
+router.include_router(statement_router("/returns/ssda903", "ssda903", state_return, TABLES, year=2026, remembers=True))
 router.include_router(duty_router(POLICY, ROLES))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from carejourney.commands import State
 from carejourney.envelope import Draft
 from carejourney.reconcile import Key, Reconciliation, Wanted
-from carejourney.restating import Matched, day_of, match, year_bounds
+from carejourney.restating import Matched, day_of, match, stated_year, year_bounds
 from carejourney.standing import Standing
 from carejourney.statements import Findings, Line
 from events.correction import FactCorrected, FactRetracted
@@ -45,31 +45,39 @@ class Statement:
         """First day of the return's year, and the first day after it."""
         return year_bounds(self.year)
 
-    def of_this_return(self, fact: Standing) -> bool:
-        """Whether the fact was last stated by the return of the same year."""
-        return fact.stated_in == f"ssda903/{self.line.year}"
+    def of_this_return(self, table: str, fact: Standing) -> bool:
+        """Whether the fact was stated before by a table of the return of the same year."""
+        return self.findings.stated.before(self.year, table, fact)
 
     def want(self, key: Key, wanted: Wanted, table: str, row: Mapping[str, Any], *, of: Key | None = None) -> None:
         """Want a stated fact; where a later year's return has said otherwise, flag that this one differs.
 
         `of` is the key of the row's start, where the fact is its end.
         """
+        if of is None:
+            self.findings.stated.note(self.year, table, self.record.id_of(key))
         if not self.record.state(key, wanted, self.year, of=of):
             self.findings.older_return(table, row)
 
     def vanished(self, table: str, column: str, *keys: Key) -> None:
         """Flag what is no longer stated; retract it where this return is complete and stated it before.
 
-        `keys` are those of the facts that the row became, its start first; `column` is that of the day it began.
+        `keys` are those of the facts that the row became, its start first; `column` is that of the day it began. What
+        a later year's return states stays, and is missed only where this one stated it before; what a person has the
+        last word on stays too.
         """
-        fact = self.record.standing(keys[0])
-        if fact is None or self.record.said_later(self.year, *keys):
+        fact, stated = self.record.standing(keys[0]), self.findings.stated
+        if fact is None:
             return
-        again = self.of_this_return(fact)
-        self.findings.vanished(table, column, day_of(fact.effective or ""), carried=not again)
-        if self.line.complete and again:
+        again, said_later = self.of_this_return(table, fact), self.record.said_later(self.year, *keys)
+        if said_later and not again:
+            return
+        later = said_later or stated.later(self.year, fact.id)
+        self.findings.vanished(table, column, day_of(fact.effective or ""), carried=not again, later=later)
+        if self.line.complete and again and not later and stated_year(fact) is not None:
             for key in keys:
                 self.record.drop(key, "no longer in the complete return")
+            stated.forget(self.year, table, fact.id)
 
     def concerning(self, draft: Draft) -> Draft:
         """The draft with the workers it concerns."""

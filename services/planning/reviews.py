@@ -28,7 +28,7 @@ def take_reviews(statement: Statement, rows: list[dict[str, Any]]) -> None:
     """Want a review for each row; a row that changed is the same review, corrected."""
     stood, withdrawn = _known(statement, retracted=False), _known(statement, retracted=True)
     stated = [Review(row["review"], row["review_code"], row) for row in rows]
-    before = {fact.id for fact in statement.state.own if statement.of_this_return(fact)}
+    before = {fact.id for fact in statement.state.own if statement.of_this_return(TABLE, fact)}
     matched = rejoin(stood, stated, lambda i: statement.line.whole(TABLE) and i in before)
     for identity, review in matched.pairs:
         _want(statement, identity, review)

@@ -31,7 +31,7 @@ def take_allocations(statement: Statement, rows: list[dict[str, Any]]) -> None:
     stood, withdrawn = _known(statement, retracted=False), _known(statement, retracted=True)
     _remember_workers(statement)
     stated = [_allocation(row) for row in rows]
-    origin = {fact.id: statement.of_this_return(fact) for fact in statement.state.own}
+    origin = {fact.id: statement.of_this_return(TABLE, fact) for fact in statement.state.own}
     whole = statement.line.whole(TABLE)
     matched = rejoin(
         stood, stated, lambda i: whole and (origin[i] or _in_year(stood[i], statement.bounds, carried=bool(rows)))

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 from pydantic import SecretStr
 
-from carejourney.access import Caller, caller
+from carejourney.access import Caller, Verifier
 from carejourney.commands import State
 from carejourney.errors import Refusal
 from carejourney.openapi import LINES, PROBLEM
@@ -40,6 +40,21 @@ def app_of(service: str) -> FastAPI:
         kafka="127.0.0.1:1", jwks_file=Path("none"),
     )  # fmt: skip
     return build(importlib.import_module(f"services.{service}.app").PARTS, settings)
+
+
+class Knowing:
+    """Takes any token, as that of a caller who may do nothing."""
+
+    async def check(self, _: str) -> Caller:
+        return Caller("nobody", frozenset(), frozenset())
+
+
+def client_of(service: str, verifier: Verifier | None = None, *, token: str | None = None) -> httpx.AsyncClient:
+    app = app_of(service)
+    app.state.verifier = verifier
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    transport = httpx.ASGITransport(app=app)
+    return httpx.AsyncClient(transport=transport, base_url=f"http://{service}", headers=headers)
 
 
 def document(service: str) -> dict[str, Any]:
@@ -141,10 +156,7 @@ def test_every_post_shows_a_body_that_fits_its_schema(service: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_body_as_shown_is_read_and_only_the_caller_refused(service: str) -> None:
-    app = app_of(service)
-    app.dependency_overrides[caller] = lambda: Caller("nobody", frozenset(), frozenset())
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url=f"http://{service}") as client:
+    async with client_of(service, Knowing(), token="anything") as client:
         for path, media_type, _, example in bodies(service):
             answer = await client.post(
                 path.replace("{child}", CHILD), content=json.dumps(example), headers={"content-type": media_type}
@@ -165,3 +177,44 @@ def test_a_line_as_shown_is_taken_without_a_question(service: str) -> None:
         decided = decisions[path](State(UUID(CHILD), [], datetime(2026, 5, 4, tzinfo=UTC)), line, findings)
         assert decided.drafts
         assert findings.notes() == {"refused": [], "flagged": []}
+
+
+BROKEN: dict[str, bytes] = {
+    "no JSON": b"{not json",
+    "no UTF-8": b'{"a": "\xff"}',
+    "nested too deeply": b"[" * 100_000,
+    "of another shape": b"[]",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("body", BROKEN)
+async def test_of_nobody_known_no_body_is_judged(service: str, body: str) -> None:
+    async with client_of(service) as client:
+        for path, media_type, *_ in bodies(service):
+            answer = await client.post(
+                path.replace("{child}", CHILD), content=BROKEN[body], headers={"content-type": media_type}
+            )
+            assert (path, answer.status_code) == (path, 401), answer.text
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("service", IMPORTING)
+@pytest.mark.parametrize("body", ["no JSON", "no UTF-8", "nested too deeply"])
+async def test_a_body_that_cannot_be_read_is_a_documented_refusal_that_names_the_body(service: str, body: str) -> None:
+    async with client_of(service, Knowing(), token="anything") as client:
+        commands = [path for path, media_type, *_ in bodies(service) if media_type != LINES]
+        for path in commands:
+            headers = {"content-type": "application/json"}
+            answer = await client.post(path.replace("{child}", CHILD), content=BROKEN[body], headers=headers)
+            assert (path, answer.status_code) == (path, 422), answer.text
+            assert [one["field"] for one in answer.json()["fields"]] == ["body"]
+
+
+async def test_who_has_not_the_role_is_told_so_before_what_is_wrong_with_the_question() -> None:
+    async with client_of("journey", Knowing(), token="anything") as client:
+        answers = [await client.get("/children", params={"page": page}) for page in ("1", "nothing")]
+    assert [answer.status_code for answer in answers] == [403, 403]
+    (needed,) = document("journey")["paths"]["/children"]["get"]["security"]
+    assert needed == {"token": ["social-work", "review"]}

@@ -76,7 +76,7 @@ class Meanings:
         if isinstance(value, (list, tuple)):
             # A list of nothing but ids is a set in JSON's clothes.
             found = [self.of(one) for one in value]
-            return sorted(found) if all(isinstance(one, str) and _UUID.fullmatch(one) for one in value) else found
+            return sorted(found) if all(_UUID.fullmatch(str(one)) for one in value) else found
         if value is None or isinstance(value, (bool, int, float)):
             return value
         return self._text(str(value))

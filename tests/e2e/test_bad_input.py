@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from carejourney.returns.client import Confirmed
 from carejourney.returns.report import ImportReport, Refusal
 from tests.e2e.importing import Importing, lanes_told, new_authority, today
 from tests.e2e.made_children import joined, whole_child
@@ -241,11 +242,28 @@ async def test_a_mistyped_authority_is_put_right_by_a_person_who_says_so(
     folder = write_tables(tmp_path / "again", tables)
     assert not (await right.returns(folder)).clean
 
-    report = await right.returns(folder, also_loaded_for=[mistyped.authority])
+    report = await right.returns(folder, confirmed=Confirmed([mistyped.authority]))
 
     assert report.clean
     assert comparable(await right.histories(), f"{mistyped.authority} ")["one"] == clean[GOOD]
     assert (await right.returns(folder)).facts_recorded == 0
+
+
+async def test_other_children_under_the_local_ids_of_known_ones_are_refused_until_a_person_says_they_are_the_same(
+    importing: Importing, tmp_path: Path
+) -> None:
+    tables = good_return(importing, *map(str, range(6)))
+    assert (await importing.returns(write_tables(tmp_path / "first", tables))).clean
+    before = await told_of(importing)
+    born_otherwise = [one | {"DOB": "04/05/2009"} for one in tables["header"]]
+    other = write_tables(tmp_path / "other", tables | {"header": born_otherwise})
+
+    refused = await importing.returns(other)
+    assert [(one.value_class, one.row) for one in refused.refused] == [("other dates of birth", None)]
+    assert (refused.facts_recorded, await told_of(importing)) == (0, before)
+
+    confirmed = await importing.returns(other, confirmed=Confirmed(births_corrected=True))
+    assert (confirmed.refused, confirmed.corrections) == ([], 6)
 
 
 async def test_a_few_children_whom_another_authority_has_too_are_taken(system: System, tmp_path: Path) -> None:

@@ -9,13 +9,17 @@ import pytest_asyncio
 
 from carejourney.returns.report import ImportReport
 from tests.e2e.importing import Importing, new_authority
-from tests.e2e.return_folders import Tables, children_in, of_children, write_table, write_tables
+from tests.e2e.return_folders import Cells, Tables, children_in, of_children, write_table, write_tables
 from tests.fixtures.system import System
 from tests.unit.returns.made_returns import a_return, write_csv, write_xml
 
 Outcome = tuple[int, int, int, list[object]]
 
 NOTHING: Outcome = (0, 0, 0, [])
+REPEATED = {
+    "header": "CHILD", "uasc": "CHILD", "prev_perm": "CHILD", "placed_adoption": "DATE_PLACED", "ad1": "DATE_INT",
+    "episodes": "DECOM", "sw_episodes": "SW_DECOM", "reviews": "REVIEW",
+}  # fmt: skip
 
 
 def outcome(report: ImportReport) -> Outcome:
@@ -134,3 +138,53 @@ async def test_no_row_is_missed_in_the_returns_of_consecutive_years_nor_when_the
 
     assert [flag for report in first + again for flag in report.flagged if flag.rule == "vanished"] == []
     assert [(report.facts_recorded, report.corrections) for report in again] == [(0, 0)] * len(folders)
+
+
+def repeated(years: dict[int, Tables], table: str, prefix: str) -> tuple[str, list[Tables]]:
+    """A child's returns of 2025 and 2026 that state the same one row of a table, and of 2026 again without it."""
+    open_row = next(row for row in years[2025]["episodes"] if not row["DEC"] and row in years[2026]["episodes"])
+    child = open_row["CHILD"]
+    rows = [row for year in (2025, 2024, 2026) for row in years[year][table]]
+    row = open_row if table == "episodes" else max(rows, key=lambda one: one["CHILD"] == child)
+    stated: Cells = row | {"CHILD": prefix + child}
+    told = [of_children(years[year], [child], prefix) for year in (2025, 2026, 2026)]
+    held: tuple[list[Cells], ...] = ([stated], [stated], [])
+    return prefix + child, [tables | {table: rows} for tables, rows in zip(told, held, strict=True)]
+
+
+@pytest.mark.parametrize("table", REPEATED)
+async def test_a_row_that_only_repeated_last_years_return_is_missed_when_it_vanishes(
+    importing: Importing, years: dict[int, Tables], tmp_path: Path, table: str
+) -> None:
+    child, told = repeated(years, table, f"gone-{table}-")
+    before, held, gone = (write_tables(tmp_path / str(n), tables) for n, tables in enumerate(told))
+    await importing.returns(before, year=2025)
+    await importing.returns(held, year=2026)
+    lanes = (await importing.history(child))["lanes"]
+
+    kept = await importing.returns(gone, year=2026)
+    assert (kept.facts_recorded, [flag.column for flag in kept.flagged if flag.rule == "vanished"]) == (
+        0, [REPEATED[table]],
+    )  # fmt: skip
+    assert (await importing.history(child))["lanes"] == lanes
+    dropped = await importing.returns(gone, year=2026, complete=True)
+    assert (dropped.facts_recorded > 0, dropped.corrections > 0) == (True, True)
+    assert [flag.column for flag in dropped.flagged if flag.rule == "vanished"] == [REPEATED[table]]
+    assert outcome(await importing.returns(gone, year=2026, complete=True)) == NOTHING
+
+
+async def test_an_open_episode_that_a_complete_return_no_longer_holds_leaves_the_journey(
+    importing: Importing, years: dict[int, Tables], tmp_path: Path
+) -> None:
+    child, told = repeated(years, "episodes", "open-")
+    before, held, gone = (write_tables(tmp_path / str(n), tables) for n, tables in enumerate(told))
+    for folder, year in ((before, 2025), (held, 2026)):
+        await importing.returns(folder, year=year)
+    stood = (await importing.history(child))["lanes"]["episode"]
+
+    await importing.returns(gone, year=2026, complete=True)
+
+    left = (await importing.history(child))["lanes"]["episode"]
+    assert len(left) == len(stood) - 1
+    again = await importing.returns(before, year=2025)
+    assert (again.facts_recorded, "older_return" in {flag.rule for flag in again.flagged}) == (0, True)

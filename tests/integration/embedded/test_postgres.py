@@ -1,6 +1,7 @@
 """PostgreSQL driven by ourselves."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from carejourney.embedded.errors import StartFailed
 from carejourney.embedded.postgres import PostgresServer, throw_away_server
-from carejourney.embedded.processes import ProcessMark
+from carejourney.embedded.processes import ProcessMark, port_is_free
 
 
 @pytest.fixture
@@ -54,6 +55,23 @@ def test_a_server_that_runs_is_kept_by_a_second_start(server: PostgresServer) ->
     again = PostgresServer(server.folder, port=server.port, password="unused", log=server.log)
     again.start()
     assert again.mark() == running
+
+
+def test_a_server_that_hangs_does_not_answer_though_it_holds_its_port(server: PostgresServer) -> None:
+    running = server.mark()
+    assert running is not None
+    assert server.answers()
+    running.send(signal.SIGSTOP)
+    try:
+        assert not port_is_free(server.port)
+        assert not server.answers(0.3)
+    finally:
+        running.send(signal.SIGCONT)
+    assert server.answers()
+
+
+def test_a_server_that_refuses_our_password_does_not_answer_us(server: PostgresServer) -> None:
+    assert not PostgresServer(server.folder, port=server.port, password="guessed", log=server.log).answers()
 
 
 def test_a_stranger_who_has_the_number_of_a_dead_server_is_left_alone(server: PostgresServer) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from carejourney.embedded.commands import down, examine, up
+from carejourney.embedded.commands import down, examine, status, up
 from carejourney.embedded.errors import AlreadyRunning, PortTaken
 from carejourney.embedded.launcher import Commands
 from carejourney.embedded.layout import Folders, Ports, save_ports
@@ -74,6 +74,22 @@ def test_a_broker_and_a_database_that_die_are_started_again(folders: Folders) ->
             assert killed is not None
             killed.send(signal.SIGKILL)
             assert wait_until(lambda part=part: _noted(folders).parts[part].restarts == 1, 30)  # type: ignore[misc]
+        assert wait_until(lambda: bool(examine(folders.root)["ready"]), 20)
+
+
+@pytest.mark.parametrize("part", ["kafka", "postgres"])
+def test_a_part_that_hangs_is_what_the_status_says_first(folders: Folders, part: str) -> None:
+    with _running(a_stack(folders, some_ports())):
+        hanging = _noted(folders).parts[part].mark()
+        assert hanging is not None
+        hanging.send(signal.SIGSTOP)
+        printed = io.StringIO()
+        try:
+            ended = status(folders.root, console=Console(file=printed, width=1000))
+        finally:
+            hanging.send(signal.SIGCONT)
+        assert ended == 1
+        assert printed.getvalue().startswith(f"not ready ({part}) in ")
         assert wait_until(lambda: bool(examine(folders.root)["ready"]), 20)
 
 

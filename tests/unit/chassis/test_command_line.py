@@ -49,6 +49,13 @@ def test_a_wrong_day_of_recording_is_misuse() -> None:
         assert "'--recorded-on'" in result.output
 
 
+@pytest.mark.parametrize("typed", ["1900", "2016", "2028", "last"])
+def test_a_year_whose_returns_are_not_taken_is_misuse(typed: str) -> None:
+    result = said("import", "ssda903", "somewhere", "--authority", "E08000025", "--year", typed)
+    assert result.exit_code == 2
+    assert "from 2017 to 2027" in " ".join(result.output.replace("│", " ").split())
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from carejourney.envelope import Draft, Recorded, headers_of, instant
-from carejourney.standing import Standing, standing
+from carejourney.standing import Standing, lane_order, standing
 from events.correction import Consequence, FactCorrected, FactRetracted
 from events.event import Fact
 from events.health import HealthOutcomesReported
@@ -26,10 +26,10 @@ class Story:
     def __init__(self) -> None:
         self.facts: list[Recorded] = []
 
-    def says(self, body: Fact, on: str | None = "2024-04-01") -> str:
-        draft = Draft(CHILD, body, on, TOPIC, id=uuid4())
+    def says(self, body: Fact, on: str | None = "2024-04-01", topic: str = TOPIC) -> str:
+        draft = Draft(CHILD, body, on, topic, id=uuid4())
         headers = headers_of(draft, a_context(), time=instant(NOW), stream_version=len(self.facts) + 1)
-        self.facts.append(Recorded(headers, body.model_dump_json().encode(), TOPIC))
+        self.facts.append(Recorded(headers, body.model_dump_json().encode(), topic))
         return str(draft.id)
 
     def corrects(self, fact: str, score: int, *also: tuple[str, int | None]) -> str:
@@ -139,3 +139,20 @@ def test_a_correction_of_what_has_not_arrived_stands_aside() -> None:
     first = story.says(outcome(1))
     story.corrects(first, 5)
     assert standing(story.facts[1:]) == []
+
+
+def test_no_two_facts_have_one_place_in_a_lane_not_even_those_of_a_topic_and_its_twin() -> None:
+    plain, twin = Story(), Story()
+    plain.says(outcome(1))
+    twin.says(outcome(2), topic=f"{TOPIC}.restricted")
+    said = standing([*twin.facts, *plain.facts])
+    assert [score(fact) for fact in sorted(said, key=lambda f: lane_order(f, "point"))] == [1, 2]
+
+
+def test_of_one_day_ends_come_before_starts_and_what_was_recorded_first_before_the_rest() -> None:
+    story = Story()
+    for points in (1, 2, 3):
+        story.says(outcome(points))
+    places = {lane_order(fact, "start") for fact in standing(story.facts)}
+    assert max(lane_order(fact, "end") for fact in standing(story.facts)) < min(places)
+    assert [place[-1] for place in sorted(places)] == [1, 2, 3]

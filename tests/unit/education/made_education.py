@@ -12,6 +12,7 @@ from carejourney.commands import Decided, State
 from carejourney.envelope import Context, Draft, Recorded, headers_of, instant
 from carejourney.ids import new_id
 from carejourney.standing import standing
+from carejourney.stated import Stated
 from carejourney.statements import Findings, Line
 from events.event import Fact
 from services.education.domain import ChangeSchool, LeaveSchool, change_school, leave_school
@@ -36,6 +37,7 @@ class Record:
     subject: UUID = field(default_factory=new_id)
     facts: list[Recorded] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
+    stated: Stated = field(default_factory=Stated)
     corrections: int = 0
 
     def state(self) -> State:
@@ -65,9 +67,10 @@ class Record:
             state_enrolments(self.state(), line, self.findings), origin="import", stated_in="enrolments"
         )
 
-    def import_header(self, upn: str, year: int) -> int:
-        line = self._line({"header": [{"ref": 1, "upn": upn}]}, year)
-        self.findings = Findings()
+    def import_header(self, upn: str | None, year: int, *, complete: bool = False) -> int:
+        """Facts recorded by the header of one return; None where it has no row of the child."""
+        line = self._line({"header": [{"ref": 1, "upn": upn}] if upn else []}, year, complete=complete)
+        self.findings = Findings(stated=self.stated)
         return self.carry_out(
             state_return(self.state(), line, self.findings), origin="import", stated_in=f"ssda903/{year}"
         )

@@ -54,6 +54,26 @@ def test_a_number_changed_and_changed_back_are_two_corrections() -> None:
     assert record.content("education.upn_recorded")[0]["upn"] == NUMBER
 
 
+def test_a_number_is_taken_back_with_its_row_by_a_complete_return_that_repeated_it() -> None:
+    record = Record()
+    for year in (2024, 2025):
+        record.import_header(NUMBER, year)
+
+    assert [record.import_header(None, 2024, complete=True), record.import_header(None, 2025)] == [0, 0]
+    assert record.import_header(None, 2025, complete=True) == 1
+    assert record.content("education.upn_recorded") == []
+    assert (record.import_header(NUMBER, 2024), record.rules()) == (0, ["older_return"])
+    assert record.import_header(NUMBER, 2025) == 1
+
+
+def test_a_number_that_enrolments_state_is_not_taken_back_by_a_return() -> None:
+    record = Record()
+    record.import_enrolments(row("990001", "2025-09-03", upn=NUMBER))
+    record.import_header(NUMBER, 2025)
+
+    assert record.import_header(None, 2025, complete=True) == 0
+
+
 def test_a_number_in_an_enrolment_is_recorded_where_none_is() -> None:
     record = Record()
     record.import_enrolments(row("990001", "2025-09-03", upn=NUMBER))

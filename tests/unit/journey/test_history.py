@@ -200,6 +200,13 @@ def test_a_review_holds_on_its_day_and_an_outcome_in_its_year() -> None:
     assert len(lane(record, "health", true_on=date(2024, 3, 31))) == 1
 
 
+def test_what_is_said_at_once_of_one_day_is_told_in_the_order_in_which_it_was_said() -> None:
+    record = Record(known_from="2026-01-01")
+    said = [record.says(ReviewHeld(participation=f"PN{n}"), "2023-05-01") for n in range(1, 8)]
+    assert said != sorted(said)
+    assert [one["facts"] for one in lane(record, "review")] == [[fact] for fact in said]
+
+
 def test_a_birthday_says_the_age() -> None:
     record = Record()
     record.says(TurnedEighteen(), "2023-05-01")

@@ -1,7 +1,9 @@
 """A history is a function of the facts alone: not of their arrival, and knowing more never unsays what was known."""
 
+import json
+import re
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ ACTS = st.sampled_from(
     ["episode", "open", "entered", "left", "status", "placed", "review", "missing", "school", "adoption", "details",
      "correct", "retract"]
 )  # fmt: skip
+ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 LIVES = st.lists(st.tuples(ACTS, DAYS, st.integers(0, 40)), min_size=1, max_size=14)
 
 
@@ -70,8 +73,8 @@ def change(record: Record, what: str, day: str) -> None:
         record.retracts(last.id, EpisodeEnded if last.type == EpisodeEnded.wire else EpisodeStarted)
 
 
-def lived(life: list[tuple[str, str, int]]) -> list[Recorded]:
-    record = Record()
+def lived(life: list[tuple[str, str, int]], known_from: str | None = None) -> list[Recorded]:
+    record = Record(known_from=known_from)
     for what, day, days in life:
         act(record, what, day, days)
     return record.facts
@@ -89,6 +92,34 @@ def test_any_order_of_arrival_gives_the_same_history(life: list[tuple[str, str, 
     chance.shuffle(shuffled)
 
     assert told(shuffled) == told(facts)
+
+
+def with_other_ids(facts: list[Recorded], chance: Any) -> tuple[list[Recorded], dict[str, str]]:
+    """The same facts, each under the id of another, and the first ids by these."""
+    ids = [fact.id for fact in facts]
+    given_ids = dict(zip(ids, chance.sample(ids, len(ids)), strict=True))
+
+    def renamed(text: str) -> str:
+        return ID.sub(lambda found: given_ids.get(found[0], found[0]), text)
+
+    others = [
+        Recorded({k: renamed(v) for k, v in fact.headers.items()}, renamed(fact.payload.decode()).encode(), fact.topic)
+        for fact in facts
+    ]
+    return others, {new: old for old, new in given_ids.items()}
+
+
+@settings(max_examples=100, deadline=None)
+@given(LIVES, st.randoms(use_true_random=False))
+def test_any_ids_and_any_order_of_arrival_give_the_same_history(life: list[tuple[str, str, int]], chance: Any) -> None:
+    # A historic load: all of it counts as known from one instant.
+    facts = lived(life, known_from="2026-01-01")
+    others, first = with_other_ids(facts, chance)
+    chance.shuffle(others)
+
+    document = ID.sub(lambda found: first.get(found[0], found[0]), json.dumps(told(others)))
+
+    assert json.loads(document) == json.loads(json.dumps(told(facts)))
 
 
 @settings(max_examples=60, deadline=None)

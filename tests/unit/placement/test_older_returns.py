@@ -127,7 +127,7 @@ def test_a_later_years_end_keeps_a_row_that_its_own_return_no_longer_holds() -> 
     child.states(tables={"missing": [rows]}, year=2025)
     child.states(tables={"missing": [{**rows, "mis_end": "2025-04-03"}]}, year=2026)
     said = child.states(tables={"missing": []}, year=2025, complete=True)
-    assert (said.nothing, said.flagged) == (True, [])
+    assert (said.nothing, said.rules) == (True, ["vanished"])
 
 
 def test_an_incident_that_is_not_stated_again_is_not_taken_for_one_of_the_next_year() -> None:

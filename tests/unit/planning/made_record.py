@@ -15,6 +15,7 @@ from carejourney.ids import new_id
 from carejourney.projection import Kinds, Projection, Saved, Secrets, advance, encode, fold
 from carejourney.reactions import opened
 from carejourney.standing import Standing, standing
+from carejourney.stated import Stated
 from carejourney.statements import Findings, Line
 from events.catalogue import CATALOGUE
 from events.correction import FactCorrected, FactRetracted
@@ -76,6 +77,7 @@ class Desk:
     decide: StateReturn
     record: Record = field(default_factory=Record)
     drafts: list[Draft] = field(default_factory=list)
+    stated: Stated = field(default_factory=Stated)
 
     def is_told(
         self, year: int, *, complete: bool = False, known_from: str | None = None, **tables: Sequence[dict[str, Any]]
@@ -83,7 +85,7 @@ class Desk:
         """One return: tables of rows, numbered from 1; what it changes is recorded."""
         numbered = {name: [{"ref": n, **row} for n, row in enumerate(rows, 1)] for name, rows in tables.items()}
         line = Line(new_id(), CHILD, AUTHORITY, year, numbered, known_from, complete)
-        findings = Findings()
+        findings = Findings(stated=self.stated)
         decided = self.decide(State(CHILD, self.record.own(), self.record.now), line, findings)
         decided.notes.update(findings.notes())
         self.drafts += decided.drafts

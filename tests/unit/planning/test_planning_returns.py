@@ -193,6 +193,36 @@ def test_an_allocation_that_vanished_takes_its_end_with_it_and_comes_back_whole(
     assert counts(planning.is_told(2025, sw_episodes=WORKERS)) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("table", "row", "column"),
+    [("reviews", review("2024-05-02"), "REVIEW"), ("sw_episodes", allocation("2024-04-02"), "SW_DECOM")],
+)
+def test_a_row_that_only_repeated_last_years_return_is_missed_and_taken_back_when_it_vanishes(
+    table: str, row: dict[str, Any], column: str
+) -> None:
+    planning = desk()
+    held: dict[str, Any] = {table: [row]}
+    gone: dict[str, Any] = {table: []}
+    first, again = (planning.is_told(year, **held) for year in (2025, 2026))
+    assert (counts(first), counts(again)) == ((1, 0), (0, 0))
+
+    older = planning.is_told(2025, complete=True, **gone)
+    assert (counts(older), flagged(older)) == ((0, 0), [(None, column, "vanished")])
+    kept, dropped = (planning.is_told(2026, complete=complete, **gone) for complete in (False, True))
+    assert (counts(kept), flagged(kept)) == ((0, 0), [(None, column, "vanished")])
+    assert (counts(dropped), flagged(dropped)) == ((1, 1), [(None, column, "vanished")])
+    assert counts(planning.is_told(2025, **held)) == (0, 0)
+
+
+def test_a_review_that_repeated_last_years_return_and_then_has_another_day_is_corrected() -> None:
+    planning = desk()
+    for year in (2025, 2026):
+        planning.is_told(year, reviews=[review("2024-05-02")])
+
+    assert counts(planning.is_told(2026, reviews=[review("2024-05-03")])) == (1, 1)
+    assert [day for day, _ in planning.record.standing_of(ReviewHeld)] == ["2024-05-03"]
+
+
 def test_a_table_the_return_does_not_hold_makes_nothing_vanish() -> None:
     planning = desk()
     planning.is_told(2025, reviews=REVIEWS, sw_episodes=WORKERS)

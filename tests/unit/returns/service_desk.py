@@ -74,9 +74,24 @@ class ServiceDesk:
         if found * 2 > ask["of"]:
             detail = f"{found} of its {ask['of']} children were loaded for {min(by_code)}"
             return 409, json.dumps({"title": "A rule forbids this", "detail": detail}).encode()
+        births = {name: ask["counted"][name] + count for name, count in self._births(ask).items()}
+        tally = births | {"children": found, "authorities": by_code}
+        others, known = births["other_births"], births["known"]
+        if births["asked"] >= ask["of"] and not ask["births_corrected"] and others >= 5 and others * 2 > known:
+            detail = f"{others} of {known} have another date of birth"
+            return 409, json.dumps({"detail": detail, "rule": "other_births"}).encode()
         for one in named if ask["hold"] else ():
             self.brought.setdefault(one, set()).add(ask["authority"])
-        return 200, json.dumps({"children": found, "authorities": by_code}).encode()
+        return 200, json.dumps(tally).encode()
+
+    def _births(self, ask: dict[str, Any]) -> dict[str, int]:
+        held = [one.split() for one, codes in self.brought.items() if ask["authority"] in codes]
+        births: dict[str, set[str]] = {}
+        for local_id, born in held:
+            births.setdefault(local_id, set()).add(born)
+        known = [child for child in ask["children"] if child["local_id"] in births]
+        other = sum(child["born"] not in births[child["local_id"]] for child in known)
+        return {"asked": len(ask["children"]), "known": len(known), "other_births": other}
 
     def _resolve(self, ask: dict[str, Any]) -> dict[str, Any]:
         keys = {local_id: (ask["authority"], ask["kind"], local_id) for local_id in ask["local_ids"]}

@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from carejourney.returns.client import Course, import_enrolments, import_return
+from carejourney.returns.client import Confirmed, Course, import_enrolments, import_return
 from carejourney.returns.report import ImportReport
 from carejourney.returns.tables import SERVICES
 from tests.unit.returns.made_returns import TODAY, Cells, episode, header, review, write_csv
@@ -102,8 +102,8 @@ async def test_a_few_children_of_another_authority_are_taken_with_the_rest(
 async def test_a_person_may_confirm_that_the_children_stand_under_another_authority_as_well(
     course: Course, loaded: Path
 ) -> None:
-    assert was_refused(await take(course, loaded, OTHER, also_loaded_for=["E06000016"]))
-    assert (await take(course, loaded, OTHER, also_loaded_for=[FIRST])).clean
+    assert was_refused(await take(course, loaded, OTHER, confirmed=Confirmed(["E06000016"])))
+    assert (await take(course, loaded, OTHER, confirmed=Confirmed([FIRST]))).clean
     assert (await take(course, loaded, OTHER)).clean
 
 
@@ -135,6 +135,42 @@ async def test_enrolments_claim_no_child(course: Course, desk: ServiceDesk, tmp_
     assert desk.claims == []
 
 
+SHARED: Final = tuple(f"S{number}" for number in range(6))
+
+
+def born_otherwise(folder: Path, *children: str, others: tuple[str, ...]) -> Path:
+    """A return that gives the others another date of birth than `a_folder` does."""
+    return a_folder(folder, *children, headers=tuple(header(child, DOB="09/09/2009") for child in others))
+
+
+async def test_a_return_with_other_dates_of_birth_for_most_known_children_is_refused_with_the_remedy(
+    course: Course, tmp_path: Path
+) -> None:
+    await take(course, a_folder(tmp_path / "first", *SHARED, "T1", "T2"), FIRST)
+    report = await take(course, born_otherwise(tmp_path / "other", "S5", "N1", others=SHARED[:5]), FIRST)
+    (refusal,) = report.refused
+    assert (refusal.value_class, report.facts_recorded, report.rows_taken) == ("other dates of birth", 0, 0)
+    assert "5 of 6" in refusal.reason
+    assert "--births-corrected" in refusal.remedy
+
+
+async def test_other_dates_of_birth_are_taken_when_a_person_confirms_them(course: Course, tmp_path: Path) -> None:
+    await take(course, a_folder(tmp_path / "first", *SHARED), FIRST)
+    other = born_otherwise(tmp_path / "other", "N1", others=SHARED)
+    assert not (await take(course, other, FIRST)).clean
+    report = await take(course, other, FIRST, confirmed=Confirmed(births_corrected=True))
+    assert report.clean
+    assert report.corrections > 0
+    assert (await take(course, other, FIRST)).clean
+
+
+async def test_a_few_other_dates_of_birth_are_corrections(course: Course, tmp_path: Path) -> None:
+    await take(course, a_folder(tmp_path / "first", *SHARED), FIRST)
+    report = await take(course, born_otherwise(tmp_path / "other", "N1", others=SHARED[:4]), FIRST)
+    assert report.clean
+    assert report.corrections > 0
+
+
 def many(letter: str, count: int) -> list[Cells]:
     return [header(f"{letter}{number:04}") for number in range(count)]
 
@@ -149,5 +185,5 @@ async def test_a_return_in_several_parts_is_judged_whole_before_any_part_is_clai
     assert was_refused(await take(course, long, OTHER, year=2018))
     assert [(len(one["children"]), one["hold"]) for one in desk.claims] == [(5_000, False), (700, False)]
     assert not any(OTHER in codes for codes in desk.brought.values())
-    assert (await take(course, long, OTHER, year=2018, also_loaded_for=[FIRST])).clean
+    assert (await take(course, long, OTHER, year=2018, confirmed=Confirmed([FIRST]))).clean
     assert sum(OTHER in codes for codes in desk.brought.values()) == 5_700

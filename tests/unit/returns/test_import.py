@@ -241,6 +241,36 @@ async def test_a_refusal_of_the_whole_request_stops_with_its_text(
         await take(course, folder)
 
 
+async def test_a_stopped_import_counts_what_was_taken_and_not_what_was_under_way(
+    course: Course, desk: ServiceDesk, tmp_path: Path
+) -> None:
+    desk.silent_for = "child-0"
+    twice = [review("A1"), review("A1"), review("A1"), review("A1")]
+    folder = write_csv(tmp_path, {"header": [header()], "episodes": [episode()], "reviews": twice})
+    with pytest.raises(ImportStoppedError) as stopped:
+        await take(course, folder)
+    report = stopped.value.report
+    assert (report.rows_taken, report.rows_refused, report.rows_read) == (0, 3, 3)
+
+
+async def test_a_stopped_import_counts_the_rows_of_the_batches_that_were_taken(
+    course: Course, desk: ServiceDesk, tmp_path: Path
+) -> None:
+    first = {"header": [header("A1"), header("B2")], "episodes": [episode("A1")]}
+    last = {"header": [header("Z9")], "episodes": [episode("Z9", DECOM="01/04/2019")]}
+    folders = [write_csv(tmp_path / "first", first), write_csv(tmp_path / "last", last)]
+    desk.silent_for = "child-2"
+    with pytest.raises(ImportStoppedError) as stopped:
+        await take(course, *folders)
+    assert stopped.value.report.rows_taken == 3
+
+
+@pytest.mark.parametrize("year", [1900, 2016, 2028])
+async def test_a_year_whose_returns_are_not_taken_is_misuse(course: Course, tmp_path: Path, year: int) -> None:
+    with pytest.raises(ValueError, match="2017 to 2027"):
+        await take(course, tmp_path, year=year)
+
+
 async def test_a_service_that_leaves_out_a_child_stops_the_import(
     course: Course, desk: ServiceDesk, tmp_path: Path
 ) -> None:

@@ -73,6 +73,18 @@ def test_a_folder_whose_year_cannot_be_told_is_refused_with_the_remedy(tmp_path:
     assert reading.report.rows_taken == 0
 
 
+def test_where_no_file_could_be_read_nothing_is_said_of_the_year(tmp_path: Path) -> None:
+    (tmp_path / "return.xml").write_text("<Message><Children>", encoding="utf-8")
+    with read_return(tmp_path, day=TODAY) as reading:
+        assert only_refusal(reading).file == "return.xml"
+
+
+def test_a_year_of_which_no_return_is_taken_is_refused_with_the_years_that_are(tmp_path: Path) -> None:
+    refusal = only_refusal(read(tmp_path, header=[header()], episodes=[episode(DECOM="12/06/1911")]))
+    assert refusal.value_class == "unknown year"
+    assert "2017 to 2027" in refusal.reason
+
+
 def test_the_stated_year_goes_before_the_dates(tmp_path: Path) -> None:
     write_csv(tmp_path, {"header": [header()], "reviews": [review()]})
     with read_return(tmp_path, day=TODAY, year=2019) as reading:

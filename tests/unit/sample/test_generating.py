@@ -1,5 +1,6 @@
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,39 @@ def test_another_seed_gives_other_children(tmp_path: Path) -> None:
     generate(30, (2026, 2026), seed=5, out=tmp_path / "two")
 
     assert _bytes(tmp_path / "one")["2026/header.csv"] != _bytes(tmp_path / "two")["2026/header.csv"]
+
+
+def _identifiers(folder: Path) -> set[str]:
+    made = Return(folder / "2026", 2026)
+    children = {row[column] for row in made.table("header") for column in ("CHILD", "UPN")}
+    workers = {row["SW_ID"] for row in made.table("sw_episodes")}
+    return {identifier for identifier in children | workers if not identifier.startswith("UN")}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"children": 31},
+        {"years": (2025, 2026)},
+        {"seed": 5},
+        {"authority": "E09000027"},
+    ],
+)
+def test_samples_of_other_arguments_share_no_identifier(tmp_path: Path, other: dict[str, Any]) -> None:
+    arguments: dict[str, Any] = {"children": 30, "years": (2026, 2026), "seed": 4, "authority": "E08000025"}
+    generate(**arguments, out=tmp_path / "one")
+    generate(**arguments | other, out=tmp_path / "two")
+
+    assert not _identifiers(tmp_path / "one") & _identifiers(tmp_path / "two")
+
+
+def test_two_authorities_of_one_seed_have_other_children(tmp_path: Path) -> None:
+    births = []
+    for authority in ("E08000025", "E09000027"):
+        generate(30, (2026, 2026), seed=4, out=tmp_path / authority, authority=authority)
+        births.append({row["DOB"] for row in Return(tmp_path / authority / "2026", 2026).table("header")})
+
+    assert len(births[0] & births[1]) < len(births[0]) / 4
 
 
 def test_as_many_children_are_looked_after_on_the_last_census_day_as_were_asked_for(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import re
 from itertools import pairwise
 
 from tests.unit.sample.made_sample import Cells, Return, Sample
@@ -61,6 +62,6 @@ def test_a_decision_for_adoption_is_told_every_year_until_it_ends(sample: Sample
 
 def test_every_identifier_is_plainly_generated(sample: Sample) -> None:
     for told in sample.returns.values():
-        assert all(row["CHILD"].startswith("SAM") for row in told.table("header"))
+        assert all(re.fullmatch(r"S[2-9B-Z]{4}[0-9]{5}", row["CHILD"]) for row in told.table("header"))
         assert all(row["UPN"].startswith("UN") or row["UPN"][1:4] == "999" for row in told.table("header"))
         assert all(row["URN"].startswith("SC9") for row in told.table("episodes") if row["URN"] not in {"", "XXXXXXX"})

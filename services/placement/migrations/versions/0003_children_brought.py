@@ -9,11 +9,13 @@ STATEMENTS = (
     create table child_brought (
       child_digest text not null,
       authority text not null,
+      local_id_digest text not null,
       brought_at timestamptz not null default now(),
       primary key (child_digest, authority)
     )
     """,
-    "grant select, insert on child_brought to placement",
+    "create index on child_brought (authority, local_id_digest)",
+    "grant select, insert, update (brought_at) on child_brought to placement",
 )
 
 
