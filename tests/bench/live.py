@@ -1,0 +1,187 @@
+"""Live projection: the projector's own batches into own copy and one projection, in order and with late facts.
+
+Records are as they come out of the consumer; the peer is a FastStream handler that stores and upserts one by one.
+"""
+
+import itertools
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+from aiokafka import ConsumerRecord
+from pydantic import SecretStr
+
+from carejourney.batching import partition_of, record_headers
+from carejourney.projector import Projector
+from carejourney.service import assemble, stop
+from carejourney.settings import Settings
+from events.correction import FactCorrected
+from services.journey.app import PARTS
+from tests.bench.corpus import Child, children_with, grown, median_facts
+from tests.bench.ground import PARTITIONS, Ground, Kit, emptied, kit
+from tests.bench.handler_peer import rate_of_handler
+from tests.bench.measuring import in_turn
+from tests.bench.rebuilding import RECEIVED, received_rows
+from tests.bench.result import Result
+
+FACTS: Final = 20_000
+BATCH: Final = 2_000
+LATE: Final = 0.05
+LONG: Final = 2_000
+GOAL: Final = 20_000
+PEER_RATIO: Final = 20
+HALF: Final = 0.5
+_UPSERT: Final = """
+insert into children (subject, state, authority, in_care, on_or_before, last_event_on)
+select s, 'x', 'E08000025', true, true, '2026-01-01' from unnest($1::uuid[]) s
+on conflict (subject) do update set last_event_on = excluded.last_event_on
+"""
+
+
+async def measure(ground: Ground) -> list[Result]:
+    """Twenty thousand facts each time, a child's own in order of days, in batches as they are polled."""
+    async with kit(ground, PARTS) as one:
+        ordered = await _records(one, children_with(FACTS))
+        mixed = await _records(one, [_untidy(child) for child in children_with(FACTS)])
+        long = await _records(one, [grown(child, LONG) for child in children_with(400)[:2]])
+        rates = await in_turn(
+            {
+                "ours": lambda: _projected(ground, ordered),
+                "bare": lambda: _bare(ground, ordered),
+                "late": lambda: _projected(ground, mixed),
+                "long": lambda: _projected(ground, long),
+                "handler": lambda: rate_of_handler(ground, ordered),
+            },
+            rounds=3,
+        )
+        await emptied(ground, "journey")
+    met = rates.median("ours") >= GOAL and rates.ratio("ours", "handler") >= PEER_RATIO
+    return [
+        Result.of(
+            "projection.live", "facts/s, own copy and one projection", rates, raw="bare", peer="handler",
+            goal=f"{GOAL:,} facts/s one process, {PEER_RATIO} x plain handler", goal_met=met,
+        ),
+        Result.of(
+            "projection.late", f"facts/s, {LATE:.0%} late or corrected, {median_facts():.0f} facts a child;"
+            " raw: in order", rates, ours="late", raw="ours", goal="half of the in-order rate",
+            goal_met=rates.ratio("late", "ours") >= HALF,
+        ),
+        Result.of(
+            "projection.long_child", f"facts/s, children with {LONG:,} facts; raw: in order", rates, ours="long",
+            raw="ours",
+        ),
+    ]  # fmt: skip
+
+
+def _untidy(child: Child) -> Child:
+    """Some facts come after later ones of their lane, some are corrected at once."""
+    chance = random.Random(child.subject.int)
+    drafts = list(child.drafts)
+    for n in range(len(drafts) - 1):
+        if chance.random() < LATE / 2:
+            drafts[n], drafts[n + 1] = drafts[n + 1], drafts[n]
+    said = []
+    for draft in drafts:
+        said.append(draft)
+        if chance.random() < LATE / 2:
+            content = draft.body.model_dump(mode="json")
+            body = FactCorrected(
+                corrects=str(draft.id), type=draft.body.wire, effective=draft.effective, replacement=content
+            )
+            said.append(replace(draft, body=body))
+    return Child(child.subject, tuple(said))
+
+
+async def _records(one: Kit, children: Sequence[Child]) -> list[list[ConsumerRecord]]:
+    """Batches of records, the children's facts among each other as time brings them, offsets by partition."""
+    await one.make_keys(child.subject for child in children)
+    rows = await received_rows(one, children)
+    places = sorted(range(len(rows)), key=lambda n: (rows[n][2], n))
+    offsets: dict[tuple[str, int], itertools.count[int]] = {}
+    records = [_record(rows[n], offsets) for n in places]
+    return [records[at : at + BATCH] for at in range(0, len(records), BATCH)]
+
+
+def _record(row: tuple[Any, ...], offsets: dict[tuple[str, int], "itertools.count[int]"]) -> ConsumerRecord:
+    values = dict(zip(RECEIVED, row, strict=True))
+    key = str(values["subject"]).encode()
+    place = (values["topic"], partition_of(key, PARTITIONS))
+    offset = next(offsets.setdefault(place, itertools.count()))
+    payload = values["payload"]
+    return ConsumerRecord(
+        *place, offset, 0, 0, key, payload, None, len(key), len(payload), tuple(record_headers(values["headers"]))
+    )  # fmt: skip
+
+
+def settings_of(ground: Ground) -> Settings:
+    return Settings(
+        environment="development",
+        database_url=SecretStr(ground.dsn("journey", "journey")),
+        keys_database_url=SecretStr(ground.dsn("journey", "keys")),
+        key_file=ground.master,
+        kafka=ground.kafka,
+        jwks_file=ground.folder / "jwks.json",
+    )
+
+
+@asynccontextmanager
+async def projector(ground: Ground, batches: Sequence[Sequence[ConsumerRecord]]) -> AsyncIterator[Projector]:
+    """Journey's projector with all partitions of these batches its own, at their beginning."""
+    await emptied(ground, "journey")
+    running = await assemble(PARTS, settings_of(ground))
+    places = sorted({(record.topic, record.partition) for batch in batches for record in batch})
+    await running.projector.checkpoints.own(places)
+    for place in places:
+        running.projector.checkpoints.owned[place].checked = True
+    try:
+        yield running.projector
+    finally:
+        await stop(running)
+
+
+async def _projected(ground: Ground, batches: Sequence[Sequence[ConsumerRecord]]) -> float:
+    async with projector(ground, batches) as one:
+        begun = time.perf_counter()
+        for batch in batches:
+            await one.handle(batch)
+        seconds = time.perf_counter() - begun
+        applied = sum(owned.next_offset for owned in one.checkpoints.owned.values())
+        if applied != sum(map(len, batches)):
+            raise AssertionError(f"{applied} records were applied of {sum(map(len, batches))}")
+    return applied / seconds
+
+
+async def _bare(ground: Ground, batches: Sequence[Sequence[ConsumerRecord]]) -> float:
+    """Decode, COPY and one upsert a batch: no order, no duplicates, no meaning."""
+    await emptied(ground, "journey")
+    connection = await asyncpg.connect(ground.dsn("journey", "journey"))
+    begun = time.perf_counter()
+    try:
+        for batch in batches:
+            async with connection.transaction():
+                subjects = await _copied(connection, batch)
+                await connection.execute(_UPSERT, list(subjects))
+        return sum(map(len, batches)) / (time.perf_counter() - begun)
+    finally:
+        await connection.close()
+
+
+async def _copied(connection: asyncpg.Connection, batch: Sequence[ConsumerRecord]) -> set[str]:
+    rows, subjects = [], set()
+    for record in batch:
+        headers = {name: value.decode() for name, value in record.headers}
+        msgspec.json.decode(record.value)
+        subjects.add(headers["ce_subject"])
+        rows.append(
+            (
+                headers["ce_subject"], record.topic, int(headers["ce_streamversion"]), headers["ce_id"],
+                headers["ce_type"], headers["ce_authority"], msgspec.json.encode(headers), record.value,
+            )
+        )  # fmt: skip
+    await connection.copy_records_to_table("received", records=rows, columns=RECEIVED)
+    return subjects
