@@ -8,10 +8,10 @@ PYTEST = $(BIN)/pytest --junit-xml=$(RESULTS)/$@.xml
 KUSTOMIZE_VERSION := v5.8.1
 GO_VERSION := 1.27.3
 
-.PHONY: help setup demo up down status test unit browser containers lint format types bench clean
+.PHONY: help setup demo up down status test unit browser containers faults mutations lint format types bench bench-national clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install everything into .venv
 
@@ -41,6 +41,14 @@ containers: $(READY) ## test image, compose and testcontainers, with a Docker en
 	@docker info >/dev/null || { echo 'The Docker engine does not answer: start it, or see the message above' >&2; exit 1; }
 	$(PYTEST) tests/containers
 
+faults: $(READY) ## break every part on purpose, all cases, and write docs/reliability.md
+	CAREJOURNEY_FAULTS=all $(PYTEST) tests/faults
+	$(BIN)/python -m tests.faults.table
+
+mutations: $(READY) ## take each guard out of a copy of the code, and see which cases catch it
+	$(BIN)/python -m tests.faults.mutations
+	$(BIN)/python -m tests.faults.table
+
 lint: $(READY) types ## check style, formatting, types and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -55,6 +63,9 @@ format: $(READY) ## format the code and mend what can be mended
 
 bench: $(READY) ## run the benchmarks, JSON out
 	$(BIN)/carejourney bench
+
+bench-national: $(READY) ## rebuild ten national years, 20 million facts: minutes, and some 60 GB of disk
+	$(BIN)/python -m tests.bench.national
 
 clean: ## remove what was installed and built; the data of `up` stays
 	rm -rf .venv $(RESULTS) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

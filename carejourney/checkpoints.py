@@ -31,12 +31,16 @@ class Fenced(Exception):  # noqa: N818 - a state, not an error
 
 @dataclass(slots=True)
 class Owned:
-    """A partition that is ours. `checked` once the log is known to hold our last record where we left it."""
+    """A partition that is ours. `checked` once the log is known to hold our last record where we left it.
+
+    `hole` is where the log was read a second time because records seemed to be missing.
+    """
 
     epoch: int
     next_offset: int
     last_id: UUID | None
     checked: bool = False
+    hole: int | None = None
 
 
 class Checkpoints:
@@ -94,13 +98,13 @@ class Checkpoints:
 
         A commit whose answer was lost looks like a fence: the checkpoint has moved, and is still ours.
         """
-        rows = await self._pool.fetch("select topic, partition, next_offset, epoch from checkpoint")
-        for topic, partition, offset, epoch in rows:
+        rows = await self._pool.fetch("select topic, partition, next_offset, epoch, last_id from checkpoint")
+        for topic, partition, offset, epoch, last_id in rows:
             owned = self.owned.get((topic, partition))
             if owned is None:
                 continue
             if owned.epoch == epoch:
-                owned.next_offset = offset
+                owned.next_offset, owned.last_id = offset, last_id if offset else None
             else:
                 self.release([(topic, partition)])
 
@@ -111,6 +115,6 @@ def id_of(record: ConsumerRecord) -> UUID | None:
         if name == "ce_id":
             try:
                 return UUID(value.decode())
-            except ValueError:
+            except (ValueError, AttributeError):
                 return None
     return None

@@ -1,22 +1,23 @@
 """Carrying out a command: lock the stream, fold what stands, decide, append, remember the answer."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import UUID
 
-from opentelemetry import trace
-
-from carejourney import telemetry
+from carejourney import telemetry, tracing
 from carejourney.access import Caller
 from carejourney.envelope import Context, Draft, Origin, Recorded
 from carejourney.errors import NotFound, Refusal, StaleVersion
+from carejourney.keys import SubjectKey
 from carejourney.reactions import opened
 from carejourney.standing import Standing, standing
-from carejourney.store import Store, Unit
+from carejourney.store import Moved, Store, Unit
+
+TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def context_of(
         correlation=str(command),
         known_from=known_from,
         stated_in=stated_in,
-        traceparent=telemetry.traceparent(),
+        traceparent=tracing.traceparent(),
     )
 
 
@@ -80,18 +81,54 @@ async def carry_out(
     Raises `NotFound` for a subject nobody registered, `StaleVersion` where If-Match does not hold, `Refusal` for a
     command id that was used for another subject.
     """
-    with telemetry.tracer.start_as_current_span(telemetry.COMMAND_SPAN, kind=trace.SpanKind.INTERNAL):
-        subjects = {c.subject for c in commands}
-        async with store.unit(subjects, now=now) as unit, (beside or nullcontext)(unit):
-            answered = await unit.answers(c.id for c in commands)
-            fresh = [c for c in commands if c.id not in answered]
-            own = await unit.facts(sorted({c.subject for c in fresh}))
-            answers = []
-            for command in commands:
-                if command.id not in answered:
-                    answered[command.id] = _decide(unit, command, own[command.subject])
-                answers.append(_answer_for(command, answered[command.id]))
-            return answers
+    with tracing.span(telemetry.COMMAND_SPAN):
+        if len(commands) == 1 and beside is None:
+            return [await _alone(store, commands[0], now or datetime.now(UTC))]
+        return await _together(store, commands, now, beside)
+
+
+async def _together(
+    store: Store, commands: Sequence[Command], now: datetime | None, beside: Beside | None = None
+) -> list[dict[str, Any]]:
+    async with store.unit({c.subject for c in commands}, now=now) as unit, (beside or nullcontext)(unit):
+        answered = await unit.answers(c.id for c in commands)
+        fresh = [c for c in commands if c.id not in answered]
+        own = await unit.facts(sorted({c.subject for c in fresh}))
+        answers = []
+        for command in commands:
+            if command.id not in answered:
+                answered[command.id] = _decide(unit, command, own[command.subject])
+            answers.append(_answer_for(command, answered[command.id]))
+        return answers
+
+
+async def _alone(store: Store, command: Command, now: datetime) -> dict[str, Any]:
+    """One command without a lock: load, decide, append what still holds; two round trips.
+
+    Where others keep appending in between, the last try waits for the lock.
+    """
+    key = (await store.keys.of([command.subject])).get(command.subject)
+    async with store.pool.acquire() as connection:
+        for _ in range(TRIES):
+            loaded = await store.load(connection, command.subject, command.id)
+            if loaded.answer is not None:
+                return _answer_for(command, loaded.answer)
+            decided = _decided(command, loaded.stream.version, loaded.facts, key, now)
+            try:
+                answer = await store.append(
+                    command.subject, decided.drafts, command.context, command=command.id, seen=loaded.seen,
+                    notes={"corrections": decided.corrections, **decided.notes}, now=now, connection=connection,
+                )  # fmt: skip
+            except Moved:
+                continue
+            _count(store.source, [draft.topic for draft in decided.drafts])
+            return _answer_for(command, answer)
+    return (await _together(store, [command], now))[0]
+
+
+def _count(source: str, topics: Iterable[str]) -> None:
+    for topic, facts in Counter(topics).items():
+        telemetry.FACTS_RECORDED.labels(source, topic).inc(facts)
 
 
 def _answer_for(command: Command, answer: dict[str, Any]) -> dict[str, Any]:
@@ -100,25 +137,26 @@ def _answer_for(command: Command, answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _decide(unit: Unit, command: Command, own: list[Recorded]) -> dict[str, Any]:
-    stream = unit.streams[command.subject]
-    key = unit.keys.get(command.subject)
+def _decided(command: Command, version: int, own: Sequence[Recorded], key: SubjectKey | None, now: datetime) -> Decided:
     if key is None:
         raise NotFound("no child of that pseudonym is registered; import the return, or register the child first")
-    if command.expected is not None and command.expected != stream.version:
-        raise StaleVersion(f"the record is at version {stream.version}; read it again", version=stream.version)
-    state = State(command.subject, [opened(f, key) for f in standing(own)], unit.now)
-    decided = command.decide(state)
+    if command.expected is not None and command.expected != version:
+        raise StaleVersion(f"the record is at version {version}; read it again", version=version)
+    return command.decide(State(command.subject, [opened(fact, key) for fact in standing(own)], now))
+
+
+def _decide(unit: Unit, command: Command, own: list[Recorded]) -> dict[str, Any]:
+    stream = unit.streams[command.subject]
+    decided = _decided(command, stream.version, own, unit.keys.get(command.subject), unit.now)
     recorded = unit.append(decided.drafts, command.context)
     own.extend(recorded)
-    for topic, facts in Counter(fact.topic for fact in recorded).items():
-        telemetry.FACTS_RECORDED.labels(recorded[0].source, topic).inc(facts)
+    _count(command.context.source, [fact.topic for fact in recorded])
     answer = {
         "subject": str(command.subject),
         "version": stream.version,
         "facts": len(recorded),
-        "corrections": decided.corrections,
         "recorded": [fact.id for fact in recorded],
+        "corrections": decided.corrections,
         **decided.notes,
     }
     unit.remember(command.id, command.subject, answer)

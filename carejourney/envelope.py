@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 from uuid import UUID
 
 import msgspec
 
-from carejourney.ids import new_id
+from carejourney.ids import new_id, parsed_id
 
 Origin = Literal["person", "import", "system", "computed"]
 
@@ -18,11 +18,15 @@ _decode_headers = msgspec.json.Decoder(dict[str, str]).decode
 
 CORRECTED: Final = "correction.fact_corrected"
 RETRACTED: Final = "correction.fact_retracted"
+CORRECTIONS: Final = frozenset({CORRECTED, RETRACTED})
+
+# Within a value the quotes would be escaped, so this is found only where the header is.
+_VERSION: Final = b'"ce_streamversion":"'
 
 
 def instant(moment: datetime) -> str:
     """ISO 8601 in UTC with microseconds: such strings sort as the moments do."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def effective_text(moment: date | datetime | None) -> str | None:
@@ -63,6 +67,35 @@ class Draft:
     origin: Origin | None = None
 
 
+class Said(Protocol):
+    """A fact as folding sees it, whatever form it was read in."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def effective(self) -> str | None: ...
+    @property
+    def known(self) -> str: ...
+    @property
+    def stream_version(self) -> int: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def authority(self) -> str: ...
+    @property
+    def stated_in(self) -> str | None: ...
+    @property
+    def schema(self) -> str | None: ...
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+
+
 @dataclass(slots=True)
 class Recorded:
     """A fact as stored and as it travels: headers by name, and the very bytes of its value. Not to be changed."""
@@ -84,7 +117,7 @@ class Recorded:
     @property
     def subject(self) -> UUID:
         if self._subject is None:
-            self._subject = UUID(self.headers["ce_subject"])
+            self._subject = parsed_id(self.headers["ce_subject"])
         return self._subject
 
     @property
@@ -108,6 +141,22 @@ class Recorded:
     @property
     def stream_version(self) -> int:
         return int(self.headers["ce_streamversion"])
+
+    @property
+    def origin(self) -> str:
+        return self.headers.get("ce_origin", "system")
+
+    @property
+    def authority(self) -> str:
+        return self.headers["ce_authority"]
+
+    @property
+    def stated_in(self) -> str | None:
+        return self.headers.get("ce_statedin")
+
+    @property
+    def schema(self) -> str | None:
+        return self.headers.get("ce_dataschema")
 
     @property
     def corrects(self) -> str | None:
@@ -139,32 +188,48 @@ def received(headers: Iterable[tuple[str, bytes]], payload: bytes, topic: str) -
 
 def headers_of(draft: Draft, context: Context, *, time: str, stream_version: int) -> dict[str, str]:
     """The headers of a draft that is being recorded, in their fixed order."""
-    body = draft.body
-    return {
-        name: value
-        for name, value in (
-            ("ce_specversion", "1.0"),
-            ("ce_id", str(draft.id)),
-            ("ce_source", context.source),
-            ("ce_type", body.wire),
-            ("ce_subject", str(draft.subject)),
-            ("ce_time", time),
-            ("ce_dataschema", f"urn:carejourney:{body.wire}:{body.version}"),
-            ("content-type", "application/json"),
-            ("traceparent", context.traceparent),
-            ("ce_effectivefrom", draft.effective),
-            ("ce_knownfrom", context.known_from),
-            ("ce_streamversion", str(stream_version)),
-            ("ce_authority", context.authority),
-            ("ce_actor", context.actor),
-            ("ce_actorrole", context.actor_role),
-            ("ce_origin", draft.origin or context.origin),
-            ("ce_correlationid", context.correlation),
-            ("ce_causationid", draft.causation or context.causation),
-            ("ce_sensitivity", "restricted" if draft.topic.endswith(".restricted") else "standard"),
-            ("ce_corrects", getattr(body, "corrects", None)),
-            ("ce_concerns", ",".join(draft.concerns) or None),
-            ("ce_statedin", context.stated_in),
-        )
-        if value is not None
+    wire = draft.body.wire
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": str(draft.id),
+        "ce_source": context.source,
+        "ce_type": wire,
+        "ce_subject": str(draft.subject),
+        "ce_time": time,
+        "ce_dataschema": f"urn:carejourney:{wire}:{draft.body.version}",
+        "content-type": "application/json",
     }
+    if context.traceparent is not None:
+        headers["traceparent"] = context.traceparent
+    if draft.effective is not None:
+        headers["ce_effectivefrom"] = draft.effective
+    if context.known_from is not None:
+        headers["ce_knownfrom"] = context.known_from
+    headers["ce_streamversion"] = str(stream_version)
+    headers["ce_authority"] = context.authority
+    headers["ce_actor"] = context.actor
+    headers["ce_actorrole"] = context.actor_role
+    headers["ce_origin"] = draft.origin or context.origin
+    headers["ce_correlationid"] = context.correlation
+    _add_links(headers, draft, context)
+    return headers
+
+
+def _add_links(headers: dict[str, str], draft: Draft, context: Context) -> None:
+    causation = draft.causation or context.causation
+    if causation is not None:
+        headers["ce_causationid"] = causation
+    headers["ce_sensitivity"] = "restricted" if draft.topic.endswith(".restricted") else "standard"
+    if draft.body.wire in CORRECTIONS:
+        headers["ce_corrects"] = draft.body.corrects
+    if draft.concerns:
+        headers["ce_concerns"] = ",".join(draft.concerns)
+    if context.stated_in is not None:
+        headers["ce_statedin"] = context.stated_in
+
+
+def parted(headers: Mapping[str, str]) -> tuple[bytes, bytes]:
+    """Packed headers without their stream version, which stands between the two parts: the database gives it."""
+    packed = _encode(headers)
+    at = packed.index(_VERSION) + len(_VERSION)
+    return packed[:at], packed[packed.index(b'"', at) :]

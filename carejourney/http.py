@@ -67,7 +67,8 @@ def add_problems(app: FastAPI) -> None:
 
     async def away(_: Request, error: Exception) -> Response:
         log.warning("request.waiting", fault=kind_of(error))
-        answer = problem(Unavailable.status, Unavailable.slug, Unavailable.title, "the database takes nothing now")
+        detail = "the database takes nothing now; send it again, with the same Idempotency-Key"
+        answer = problem(Unavailable.status, Unavailable.slug, Unavailable.title, detail)
         answer.headers["retry-after"] = "1"
         return answer
 
@@ -204,4 +205,5 @@ def add_health(
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
+        await readiness()
         return Response(generate_latest(telemetry.REGISTRY), media_type="text/plain; version=0.0.4")

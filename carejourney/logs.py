@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import PurePath
+from types import FrameType
 from typing import Any, Final, TextIO
 from uuid import UUID
 
@@ -29,11 +30,24 @@ def kind_of(error: BaseException) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """Where it went wrong, as module:line: our innermost frame, or the innermost of all where none is ours."""
-    frames = [(f.f_globals.get("__name__", "?"), line) for f, line in traceback.walk_tb(_first(error).__traceback__)]
-    ours = [frame for frame in frames if frame[0].partition(".")[0] in OURS]
-    name, line = (ours or frames or [("?", 0)])[-1]
-    return f"{name}:{line}"
+    """Where it went wrong, as module:line: the innermost frame that is no library's, or else the innermost of all."""
+    frames = list(traceback.walk_tb(_first(error).__traceback__))
+    ours = [frame for frame in frames if _is_ours(frame[0])]
+    if not frames:
+        return "?:0"
+    frame, line = (ours or frames)[-1]
+    return f"{_module(frame)}:{line}"
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "?"))
+
+
+def _is_ours(frame: FrameType) -> bool:
+    """Whether a frame is of the program: also where the program itself is installed as a library is."""
+    package = _module(frame).partition(".")[0]
+    installed = "site-packages" in frame.f_code.co_filename
+    return package in OURS or not (installed or package in sys.stdlib_module_names)
 
 
 def _first(error: BaseException) -> BaseException:

@@ -6,7 +6,7 @@ reported as unknown.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -20,6 +20,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from carejourney import telemetry
 from carejourney.access import Caller, caller
+from carejourney.checkpoints import Place
 from carejourney.errors import Unavailable
 from carejourney.openapi import LINES, of_lines
 from carejourney.store import DATABASE_AWAY
@@ -35,16 +36,30 @@ CONNECT_SECONDS: Final = 0.4
 LAG_SECONDS: Final = 20.0
 PENDING_SHOWN: Final = 100_000
 
+Ends = Mapping[TopicPartition, int]
+
 # The oldest of the pending facts come first in the index, so a long backlog costs no more than its limit.
 _STATE: Final = """
-select p.unpublished, p.age, m.relayed, (select count(*) from unreadable) as unreadable,
-    array(select row(projection, count(*)) from parked group by projection) as parked
+select p.waiting + again.waiting as unpublished, p.age, m.relayed, m.again::text as again,
+    current_setting('transaction_read_only') = 'on' as read_only,
+    pg_snapshot_xmin(pg_current_snapshot())::text as oldest, pg_snapshot_xmax(pg_current_snapshot())::text as newest,
+    (select coalesce(extract(epoch from now() - min(due_at)), 0)::float8 from timer where due_at < now()) as timer_age,
+    array(select row(topic, partition, next_offset) from checkpoint) as checkpoints,
+    (select count(*) from unreadable) as unreadable,
+    array(select row(projection, count(*)) from parked group by projection) as parked,
+    array(select row(topic, reason) from republication where ended_at is null order by topic) as republishing
 from relay_mark m, lateral (
-    select count(*) as unpublished, coalesce(extract(epoch from now() - min(recorded_at)), 0)::float8 as age from (
+    select count(*) as waiting, coalesce(extract(epoch from now() - min(recorded_at)), 0)::float8 as age from (
         select f.recorded_at from fact f where (f.transaction_id, f.position) > (m.transaction_id, m.position)
         order by f.transaction_id, f.position limit $1
     ) as oldest
-) as p
+) as p, lateral (
+    select count(*) as waiting from (
+        select from jsonb_each(m.again) a, fact f where f.topic = a.key
+        and (f.transaction_id, f.position) > ((a.value ->> 0)::xid8, (a.value ->> 1)::bigint)
+        and (f.transaction_id, f.position) <= (m.transaction_id, m.position) limit $1
+    ) as left_over
+) as again
 """
 
 
@@ -105,6 +120,8 @@ class Operations:
     running: "Running | None" = None
     relayed: Stall = field(default_factory=Stall)
     applied: Stall = field(default_factory=Stall)
+    held: Stall = field(default_factory=Stall)
+    behind: dict[Place, Stall] = field(default_factory=dict)
 
     def _known(self) -> "Running":
         if self.running is None:
@@ -122,9 +139,11 @@ class Operations:
         """
         if self.running is None:
             return {"ready": False, "database": "starting"}
-        (database, row), (kafka, unapplied) = await asyncio.gather(self._database(), self._kafka())
-        lag = self._lag(row, unapplied) if row else {}
-        relay, projector = self._relay_state(kafka, row), self._projector_state(kafka, unapplied)
+        (database, row), (kafka, ends) = await asyncio.gather(self._database(), self._kafka())
+        waiting = self._waiting(row, ends)
+        lag = self._lag(row, waiting) if row else {}
+        relay = self._relay_state(kafka, row)
+        projector = self._projector_state(kafka, None if waiting is None else sum(waiting.values()))
         works = {
             "database": database == "up",
             "kafka": kafka == "up",
@@ -141,20 +160,21 @@ class Operations:
 
     async def _database(self) -> tuple[str, asyncpg.Record | None]:
         try:
-            return "up", await self._known().books.state(PROBE_SECONDS, PENDING_SHOWN)
+            row = await self._known().books.state(PROBE_SECONDS, PENDING_SHOWN)
         except TimeoutError:
             return "unknown", None
         except DATABASE_AWAY:
             return "away", None
+        return "read-only" if row["read_only"] else "up", row
 
-    async def _kafka(self) -> tuple[str, int | None]:
-        """Whether Kafka answers, and the records not applied yet (None: unknown)."""
+    async def _kafka(self) -> tuple[str, Ends | None]:
+        """Whether Kafka answers, and where the logs end that the service hears (None: unknown)."""
         projector = self._known().projector
         consumer, assigned = projector.consumer, projector.progress.assigned
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 if consumer is not None and assigned:
-                    return "up", await self._unapplied(consumer, sorted(assigned))
+                    return "up", await consumer.end_offsets(_heard(consumer, self._known().parts.listens))
                 if consumer is not None:
                     await consumer.topics()
                     return "up", None
@@ -162,16 +182,31 @@ class Operations:
             consumer = None
         return "unknown" if await _takes_connections(self._known().settings.kafka) else "away", None
 
-    async def _unapplied(self, consumer: AIOKafkaConsumer, places: list[tuple[str, int]]) -> int:
+    def _waiting(self, row: asyncpg.Record | None, ends: Ends | None) -> dict[Place, int] | None:
+        """Records not applied yet, also those of partitions that nobody owns just now; None where that is not known."""
+        if ends is None:
+            return None
+        reached = {(topic, n): offset for topic, n, offset in row["checkpoints"]} if row else {}
+        owned = self._known().projector.checkpoints.owned
+        reached |= {place: one.next_offset for place, one in owned.items()}
+        waiting = {(tp.topic, tp.partition): end for tp, end in ends.items() if row or tp in owned}
+        return {place: max(0, end - reached.get(place, 0)) for place, end in waiting.items()}
+
+    def _oldest(self, waiting: Mapping[Place, int]) -> float:
+        """The age in seconds of the oldest record not applied; the gauges of each partition of ours are set."""
         running = self._known()
-        ends = await consumer.end_offsets([TopicPartition(*place) for place in places])
-        behind: dict[str, int] = {}
-        for tp, end in ends.items():
-            left = max(0, end - running.projector.next_offset(tp))
-            behind[tp.topic] = behind.get(tp.topic, 0) + left
-        for topic, left in behind.items():
-            telemetry.LAG.labels(running.parts.name, topic).set(left)
-        return sum(behind.values())
+        progress, now = running.projector.progress, time.time()
+        oldest = 0.0
+        for place, left in waiting.items():
+            seconds = self.behind.setdefault(place, Stall()).seconds(None, behind=left > 0)
+            if left and place in progress.in_hand:
+                seconds = max(seconds, now - progress.in_hand[place] / 1_000)
+            oldest = max(oldest, seconds)
+            if place in progress.assigned:
+                labels = (running.parts.name, place[0], str(place[1]))
+                telemetry.LAG.labels(*labels).set(left)
+                telemetry.LAG_SECONDS.labels(*labels).set(seconds)
+        return oldest
 
     def _relay_state(self, kafka: str, row: asyncpg.Record | None) -> str:
         running = self._known()
@@ -182,7 +217,7 @@ class Operations:
         relay = running.relay
         leading = relay is not None and relay.leading and relay.fault is None and kafka == "up"
         behind = leading and row is not None and row["unpublished"] > 0
-        stalled = self.relayed.seconds(row["relayed"] if row else None, behind=behind)
+        stalled = self.relayed.seconds((row["relayed"], row["again"]) if row else None, behind=behind)
         if stalled > HELD_SECONDS:
             return "held"
         if relay is None or relay.fault or kafka != "up":
@@ -203,24 +238,28 @@ class Operations:
         Raises `Unavailable` where the database does not answer.
         """
         try:
-            row, (_, unapplied) = await asyncio.gather(self._known().books.state(LAG_SECONDS), self._kafka())
+            row, (_, ends) = await asyncio.gather(self._known().books.state(LAG_SECONDS), self._kafka())
         except DATABASE_AWAY as error:
             raise Unavailable("the database does not answer") from error
-        return self._lag(row, unapplied)
+        return self._lag(row, self._waiting(row, ends))
 
-    def _lag(self, row: asyncpg.Record, unapplied: int | None) -> dict[str, Any]:
+    def _lag(self, row: asyncpg.Record, unapplied: Mapping[Place, int] | None) -> dict[str, Any]:
         running = self._known()
         waiting = dict(row["parked"])
         telemetry.RELAY_AGE.labels(running.parts.name).set(row["age"])
         telemetry.PARKED.labels(running.parts.name).set(sum(waiting.values()))
-        idle = time.monotonic() - running.projector.progress.moved_at
+        telemetry.TIMER_AGE.labels(running.parts.name).set(row["timer_age"])
+        held = self.held.seconds(row["oldest"], behind=row["oldest"] != row["newest"])
+        telemetry.HELD_BACK.labels(running.parts.name).set(held)
         return {
             "unpublished": row["unpublished"],
             "relay_seconds": row["age"],
-            "unapplied": unapplied,
-            "unapplied_seconds": idle if unapplied else 0.0,
+            "unapplied": None if unapplied is None else sum(unapplied.values()),
+            "unapplied_seconds": 0.0 if unapplied is None else self._oldest(unapplied),
+            "partitions": _by_partition(unapplied),
             "parked": waiting,
             "unreadable": row["unreadable"],
+            "republishing": dict(row["republishing"]),
         }
 
     async def facts_after(self, subject: UUID, topic: str, after: int) -> list[asyncpg.Record]:
@@ -230,6 +269,15 @@ class Operations:
             subject, topic, after,
         )  # fmt: skip
         return rows
+
+
+def _heard(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> list[TopicPartition]:
+    return [TopicPartition(topic, n) for topic in topics for n in sorted(consumer.partitions_for_topic(topic) or ())]
+
+
+def _by_partition(waiting: Mapping[Place, int] | None) -> dict[str, int]:
+    """Records not applied yet by `topic/partition`, where there are any."""
+    return {f"{topic}/{n}": left for (topic, n), left in sorted((waiting or {}).items()) if left}
 
 
 async def _takes_connections(kafka: str) -> bool:

@@ -7,14 +7,16 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from carejourney import owncopy, telemetry
-from carejourney.envelope import Recorded
+from carejourney import owncopy, parking
+from carejourney.envelope import CORRECTIONS, Recorded
+from carejourney.faults import Fault, UnknownVersion, apart
 from carejourney.keys import Keys, Wrapper
-from carejourney.projection import Kinds, Projection, Secrets, advance, fold, upsert_sql, write_values
+from carejourney.parking import GAP
+from carejourney.projection import Kinds, Projection, Secrets, advance, fold, ordered, upsert_sql, write_values
+
+__all__ = ["GAP", "Projecting"]
 
 log = structlog.get_logger()
-
-GAP = "gap"
 
 
 class Projecting:
@@ -31,21 +33,50 @@ class Projecting:
 
     async def apply(self, connection: asyncpg.Connection, sorted_: owncopy.Sorted) -> None:
         """Bring every projection up to what the copy now holds."""
-        news: dict[UUID, list[Recorded]] = {}
-        for fact in sorted_.news:
-            news.setdefault(fact.subject, []).append(fact)
-        healed = {subject for subject, _ in sorted_.healed}
-        for (subject, topic), fact in sorted_.gaps.items():
-            await self.park(connection, GAP, subject, topic, fact, "a fact before this one has not arrived")
-        if healed:
-            await self._unpark(connection, GAP, healed)
+        await self.note_gaps(connection, sorted_)
+        news = _by_subject(sorted_.news)
         subjects = sorted(news)
         if not subjects:
             return
-        keys = await self._keys.of(subjects)
-        secrets = {s: Secrets(keys.get(s), self._wrapper.digest) for s in subjects}
+        healed = {subject for subject, _ in sorted_.healed}
+        secrets = await self._secrets(subjects)
         for projection in self.projections:
             await self._apply(connection, projection, news, healed, secrets)
+
+    async def note_gaps(self, connection: asyncpg.Connection, sorted_: owncopy.Sorted) -> None:
+        """Park the lanes that wait at a gap, and let go of those whose gap was filled."""
+        await parking.unpark_gaps(connection, sorted_.healed)
+        await parking.park_gaps(connection, {lane: UUID(fact.id) for lane, fact in sorted_.gaps.items()})
+
+    async def give_up(
+        self, connection: asyncpg.Connection, subject: UUID, news: Sequence[Recorded], error: Exception
+    ) -> None:
+        """Park a subject in every projection that the news concern, for a fault that is none of one projection."""
+        for projection in self.projections:
+            if any(self.concerns(projection, fact) for fact in news):
+                await self._park_fault(connection, projection, subject, error)
+
+    async def again(self, connection: asyncpg.Connection, name: str, subjects: Sequence[UUID]) -> set[UUID]:
+        """Fold parked subjects of one projection from zero and let go of those that can be; who is still parked."""
+        projection = next((p for p in self.projections if p.name == name), None)
+        if projection is None:
+            await parking.unpark(connection, [(name, subject) for subject in subjects])
+            return set()
+
+        async def folded(some: Sequence[UUID]) -> set[UUID]:
+            return await self.refold(connection, projection, some, await self._secrets(some))
+
+        async def failed(subject: UUID, error: Exception) -> set[UUID]:
+            await self._park_fault(connection, projection, subject, error)
+            return {subject}
+
+        still = set().union(*await apart(connection, subjects, folded, failed))
+        await parking.unpark(connection, [(name, subject) for subject in subjects if subject not in still])
+        return still
+
+    async def _secrets(self, subjects: Sequence[UUID]) -> dict[UUID, Secrets]:
+        keys = await self._keys.of(subjects)
+        return {s: Secrets(keys.get(s), self._wrapper.digest) for s in subjects}
 
     async def _apply(
         self,
@@ -102,11 +133,27 @@ class Projecting:
         if saved is None:
             return None
         try:
+            self._refuse_unknown(projection, fresh)
             after = advance(projection, projection.decode(saved), fresh, self.kinds)
             return None if after is None else write_values(projection, subject, after, secrets)
         except Exception as error:  # noqa: BLE001 - any fault of a projection parks one child's lane, never the others
-            await self._park_fault(connection, projection, subject, fresh, error)
+            await self._park_fault(connection, projection, subject, error)
             return {}
+
+    def _folded(
+        self, projection: Projection[Any], subject: UUID, facts: Sequence[Recorded], secrets: Secrets
+    ) -> dict[str, Any] | None:
+        """The row from zero; None for a subject without a place, or of whom nothing was heard that counts here."""
+        if not any(fact.type in projection.handles for fact in facts):
+            return None
+        self._refuse_unknown(projection, facts)
+        return write_values(projection, subject, fold(projection, facts, self.kinds), secrets)
+
+    def _refuse_unknown(self, projection: Projection[Any], facts: Iterable[Recorded]) -> None:
+        """Raise `UnknownVersion` for a fact that a later program wrote and the projection would misread."""
+        for fact in facts:
+            if not self.kinds.knows(fact) and (fact.type in projection.handles or fact.type in CORRECTIONS):
+                raise UnknownVersion(fact.id)
 
     async def refold(
         self,
@@ -114,79 +161,85 @@ class Projecting:
         projection: Projection[Any],
         subjects: Iterable[UUID],
         secrets: Mapping[UUID, Secrets],
-    ) -> None:
-        """Fold these subjects from zero and write their rows; a subject without a place loses its row."""
+    ) -> set[UUID]:
+        """Fold these subjects from zero and write their rows; a subject without a place loses its row.
+
+        Who cannot be folded or written is parked, and given back.
+        """
         wanted = list(subjects)
         if not wanted:
-            return
+            return set()
         facts = await owncopy.facts_of(connection, wanted)
-        rows, gone = [], []
+        rows, gone, parked = [], [], set()
         for subject in wanted:
             try:
-                saved = fold(projection, facts[subject], self.kinds)
-                row = write_values(projection, subject, saved, secrets[subject])
+                row = self._folded(projection, subject, facts[subject], secrets[subject])
             except Exception as error:  # noqa: BLE001 - as above
-                await self._park_fault(connection, projection, subject, facts[subject], error)
+                await self._park_fault(connection, projection, subject, error)
+                parked.add(subject)
                 continue
             if row is None:
                 gone.append(subject)
             else:
                 rows.append(row)
-        await self._write(connection, projection, rows)
         if gone:
             await connection.execute(
                 f'delete from "{projection.table.name}" where subject = any($1)',  # noqa: S608
                 gone,
             )
+        return parked | await self._write(connection, projection, rows)
 
     async def _write(
         self, connection: asyncpg.Connection, projection: Projection[Any], rows: Sequence[Mapping[str, Any]]
-    ) -> None:
-        if not rows:
-            return
+    ) -> set[UUID]:
+        """Write rows; those that the database does not take are parked, and given back."""
         statement, columns = upsert_sql(projection.table)
-        try:
-            async with connection.transaction():
-                await connection.execute(statement, *([row.get(c) for row in rows] for c in columns))
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
-            if len(rows) == 1:
-                await self._park_fault(connection, projection, rows[0]["subject"], [], error)
-                return
-            for half in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
-                await self._write(connection, projection, half)
+
+        async def written(some: Sequence[Mapping[str, Any]]) -> set[UUID]:
+            await connection.execute(statement, *([row.get(c) for row in some] for c in columns))
+            return set()
+
+        async def refused(row: Mapping[str, Any], error: Exception) -> set[UUID]:
+            await self._park_fault(connection, projection, row["subject"], error)
+            return {row["subject"]}
+
+        return set().union(*await apart(connection, rows, written, refused))
 
     async def _park_fault(
-        self,
-        connection: asyncpg.Connection,
-        projection: Projection[Any],
-        subject: UUID,
-        facts: Sequence[Recorded],
-        error: Exception,
+        self, connection: asyncpg.Connection, projection: Projection[Any], subject: UUID, error: Exception
     ) -> None:
-        fact = facts[-1] if facts else None
+        fault = Fault.of(error)
+        if isinstance(error, UnknownVersion):
+            fact: str | None = error.fact
+        else:
+            facts = (await owncopy.facts_of(connection, [subject]))[subject]
+            fact = _first_fault(projection, facts, self.kinds)
         log.error(
-            "projection.parked", service=self.service, projection=projection.name, fault=type(error).__name__,
-            fact=fact.id if fact else None, subject=str(subject),
+            "projection.parked", service=self.service, projection=projection.name, fault=fault.kind, place=fault.place,
+            fact=fact, subject=str(subject),
         )  # fmt: skip
-        topic = fact.topic if fact else ""
-        await self.park(connection, projection.name, subject, topic, fact, type(error).__name__)
+        await parking.park(connection, self.service, projection.name, subject, UUID(fact) if fact else None, fault)
 
-    async def park(
-        self, connection: asyncpg.Connection, name: str, subject: UUID, topic: str, fact: Recorded | None, reason: str
-    ) -> None:
-        await connection.execute(
-            "insert into parked (projection, subject, topic, fact, reason) values ($1, $2, $3, $4, $5)"
-            " on conflict do nothing",
-            name, subject, topic, UUID(fact.id) if fact else None, reason,
-        )  # fmt: skip
-        telemetry.PARKED.labels(self.service).inc()
 
-    async def _unpark(self, connection: asyncpg.Connection, name: str, subjects: Iterable[UUID]) -> None:
-        """Lanes whose gap is filled wait no longer."""
-        await connection.execute(
-            "delete from parked p using lane l where p.projection = $1 and p.subject = any($2)"
-            " and l.subject = p.subject and l.topic = p.topic and not exists (select 1 from received r"
-            " where r.subject = p.subject and r.topic = p.topic and r.topic_version > l.version)",
-            name,
-            list(subjects),
-        )
+def _by_subject(facts: Iterable[Recorded]) -> dict[UUID, list[Recorded]]:
+    found: dict[UUID, list[Recorded]] = {}
+    for fact in facts:
+        found.setdefault(fact.subject, []).append(fact)
+    return found
+
+
+def _first_fault(projection: Projection[Any], facts: Sequence[Recorded], kinds: Kinds) -> str | None:
+    """The id of the first fact that the projection cannot take; where no single one is to blame, of the newest."""
+    newest = max(facts, key=lambda f: f.time, default=None)
+    fallback = newest.id if newest else None
+    try:
+        standing = ordered(facts, kinds)
+    except Exception:  # noqa: BLE001 - the fault is known already, this only looks for its place
+        return fallback
+    state = projection.empty().state
+    for fact in standing:
+        try:
+            state = projection.evolve(state, fact) if fact.type in projection.handles else state
+        except Exception:  # noqa: BLE001 - as above
+            return fact.id
+    return fallback

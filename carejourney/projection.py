@@ -4,15 +4,16 @@ In order, the stored row evolves; late or corrected, the subject is folded again
 one meaning and two costs. Facts of different lanes must commute in `evolve`, because lateness is judged in a lane.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 
-from carejourney.envelope import CORRECTED, RETRACTED, Recorded
+from carejourney.envelope import CORRECTIONS, Said
 from carejourney.keys import FORGOTTEN, PREFIX, SubjectKey
 from carejourney.standing import EDGES, Standing, lane_order, standing
 
@@ -58,10 +59,16 @@ class Projection(Generic[S]):
     row: Callable[[S, Secrets], dict[str, Any] | None]
 
     def decode(self, saved: bytes) -> Saved[S]:
-        return msgspec.json.decode(saved, type=Saved[self.state])  # type: ignore[name-defined]
+        found: Saved[S] = _decoder(self.state).decode(saved)  # type: ignore[arg-type]
+        return found
 
     def empty(self) -> Saved[S]:
         return Saved(self.state(), {})
+
+
+@cache
+def _decoder(state: Hashable) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(Saved[state])  # type: ignore[valid-type]
 
 
 class Kinds:
@@ -69,9 +76,18 @@ class Kinds:
 
     def __init__(self, catalogue: Mapping[str, Any]) -> None:
         self._lane = {wire: (cls.lane, cls.edge) for wire, cls in catalogue.items()}
+        self._schemas = {
+            f"urn:carejourney:{wire}:{version}"
+            for wire, cls in catalogue.items()
+            for version in range(1, cls.version + 1)
+        }
 
     def lane(self, wire: str) -> str:
         return str(self._lane.get(wire, (wire, "point"))[0])
+
+    def knows(self, fact: Said) -> bool:
+        """Whether a fact is of a type and version of the published language as this program has it."""
+        return fact.schema in self._schemas
 
     def order(self, fact: Standing) -> Order:
         return lane_order(fact, self._lane.get(fact.type, ("", "point"))[1])
@@ -81,20 +97,20 @@ class Kinds:
         return {wire: EDGES[edge] for wire, (_, edge) in self._lane.items()}
 
 
-def ordered(facts: Iterable[Recorded], kinds: Kinds) -> list[Standing]:
+def ordered(facts: Iterable[Said], kinds: Kinds) -> list[Standing]:
     """The standing facts of one subject that were not retracted, in effective order."""
     return sorted((f for f in standing(facts) if not f.retracted), key=kinds.order)
 
 
-def fold(projection: Projection[S], facts: Iterable[Recorded], kinds: Kinds) -> Saved[S]:
+def fold(projection: Projection[S], facts: Iterable[Said], kinds: Kinds) -> Saved[S]:
     """The state from zero."""
     return _advance(projection, projection.empty(), ordered(facts, kinds), kinds)
 
 
-def advance(projection: Projection[S], saved: Saved[S], news: Iterable[Recorded], kinds: Kinds) -> Saved[S] | None:
+def advance(projection: Projection[S], saved: Saved[S], news: Iterable[Said], kinds: Kinds) -> Saved[S] | None:
     """The state after news that come in order; None where the subject must be folded again."""
     fresh = list(news)
-    if any(f.type in {CORRECTED, RETRACTED} for f in fresh):
+    if any(f.type in CORRECTIONS for f in fresh):
         return None
     facts = ordered(fresh, kinds)
     for fact in facts:

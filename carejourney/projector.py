@@ -2,27 +2,34 @@
 
 Delivery: at least once from Kafka, once in effect. The offsets of a batch move in the transaction that applies it, by
 compare-and-set under an epoch taken on assignment; a batch that is no longer ours is rolled back and dropped. A batch
-that cannot be applied is tried again for ever, and seen: it is never passed over.
+that fails because a part of the system is away is tried again for ever, and seen; one that fails for what is in it is
+taken apart, so that only the child concerned is parked. None is passed over.
 """
 
 import asyncio
 import contextlib
+import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from uuid import UUID
 
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
+from opentelemetry.trace import SpanKind
 
-from carejourney import crash, owncopy, telemetry
+from carejourney import crash, parking, telemetry, tracing
+from carejourney.applying import Applying, Effect
 from carejourney.checkpoints import Checkpoints, Fenced, Place, id_of
-from carejourney.envelope import CORRECTED, RETRACTED, Recorded, received
+from carejourney.envelope import Recorded
+from carejourney.faults import is_transient
+from carejourney.logs import place_of
 from carejourney.projecting import Projecting
 from carejourney.reactions import Reactions
+from carejourney.records import read_all, subject_of
 from carejourney.store import DATABASE_AWAY
 
 log = structlog.get_logger()
@@ -30,16 +37,22 @@ log = structlog.get_logger()
 RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 DRAIN_SECONDS: Final = 10
 PARTITION_LOCK: Final = 0x6C61_6E65  # "lane"
+# What else stands there may have been put there by anyone, and is not shown.
+_SCHEMA: Final = re.compile(r"urn:carejourney:[a-z_]{1,40}\.[a-z_]{1,60}:\d{1,6}")
 
 
 @dataclass(slots=True)
 class Progress:
-    """What readiness and `lag` tell of: when something last moved, what hinders, which logs were not as we left."""
+    """What readiness and `lag` tell of: when something last moved, what hinders, which logs were not as we left.
+
+    `in_hand` has the time (milliseconds since 1970) of the first record of each partition that is being applied.
+    """
 
     assigned: set[Place] = field(default_factory=set)
     moved_at: float = field(default_factory=time.monotonic)
     fault: str | None = None
     lost: list[str] = field(default_factory=list)
+    in_hand: dict[Place, int] = field(default_factory=dict)
 
 
 class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -57,9 +70,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
         self.checkpoints = Checkpoints(pool)
         self.subscriber: Any = None
         self._pool = pool
-        self._projecting = projecting
-        self._reactions = reactions
-        self._keep = None if keep is None else keep | {CORRECTED, RETRACTED}
+        self.applying = Applying(projecting, reactions, keep)
         self._working = asyncio.Lock()
 
     @property
@@ -121,33 +132,42 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
     async def handle(self, records: Sequence[ConsumerRecord]) -> None:
         """Apply a batch, however long the database, a lock or a fault makes us wait."""
         async with self._working:
-            attempt = 0
+            self.progress.in_hand = {(r.topic, r.partition): r.timestamp for r in reversed(records)}
+            attempt, fences, isolate = 0, 0, False
             while True:
                 try:
-                    await self._take(records)
-                except Fenced:
+                    await self._take(records, isolate=isolate)
+                except Fenced as fence:
                     telemetry.FENCED.labels(self.service).inc()
                     log.warning("projector.fenced", service=self.service)
+                    if fences:
+                        await self._wait(fence, fences - 1)
+                    fences += 1
                     await self._refresh()
                 except Exception as error:  # noqa: BLE001 - whatever it is, the batch must not be passed over
-                    await self._wait(error, attempt)
-                    attempt += 1
+                    if isolate or is_transient(error):
+                        await self._wait(error, attempt)
+                        attempt += 1
+                    isolate = isolate or not is_transient(error)
                 else:
                     self.progress.fault = None
+                    self.progress.in_hand = {}
                     self.progress.moved_at = time.monotonic()
                     return
 
     async def _wait(self, error: Exception, attempt: int) -> None:
         self.progress.fault = type(error).__name__
         seconds = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
-        log.warning("projector.waiting", service=self.service, fault=self.progress.fault, seconds=seconds)
+        log.warning(
+            "projector.waiting", service=self.service, fault=self.progress.fault, at=place_of(error), seconds=seconds
+        )
         await asyncio.sleep(seconds)
 
     async def _refresh(self) -> None:
         with contextlib.suppress(*DATABASE_AWAY):
             await self.checkpoints.refresh()
 
-    async def _take(self, records: Sequence[ConsumerRecord]) -> None:
+    async def _take(self, records: Sequence[ConsumerRecord], *, isolate: bool) -> None:
         owned: dict[Place, list[ConsumerRecord]] = {}
         for record in records:
             place = (record.topic, record.partition)
@@ -155,7 +175,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
                 owned.setdefault(place, []).append(record)
         ready = [r for place, batch in owned.items() for r in await self._fitting(place, batch)]
         if ready:
-            await self._apply(ready)
+            await self._apply(ready, isolate=isolate)
 
     async def _fitting(self, place: Place, batch: Sequence[ConsumerRecord]) -> Sequence[ConsumerRecord]:
         """The records that come next. Where the log is another one, or has a hole, it is read again."""
@@ -172,9 +192,11 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._seek(place)
             return ()
         fresh = [r for r in batch if r.offset >= mine.next_offset]
-        if fresh and fresh[0].offset != mine.next_offset:
+        if fresh and fresh[0].offset != mine.next_offset and mine.hole != mine.next_offset:
+            mine.hole = mine.next_offset
             await self._seek(place)
             return ()
+        # Where the hole is there again the log has none of these records: whom they concern waits at a gap.
         return fresh
 
     async def _seek(self, place: Place, *, anew: bool = False) -> None:
@@ -183,83 +205,70 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
             begin, end = await consumer.beginning_offsets([tp]), await consumer.end_offsets([tp])
             await self._go(consumer, tp, begin[tp], end[tp], anew=anew)
 
-    async def _apply(self, records: Sequence[ConsumerRecord]) -> None:
-        started = time.perf_counter()
-        facts, unreadable = _read(records)
+    async def _apply(self, records: Sequence[ConsumerRecord], *, isolate: bool) -> None:
+        started, began = time.perf_counter(), time.time_ns()
+        read, unreadable = read_all(records)
+        facts = [fact for _, fact in read]
         last = {(r.topic, r.partition): r for r in records}
-        async with self._pool.acquire() as connection, connection.transaction():
-            for partition in sorted({partition for _, partition in last}):
-                await connection.execute("select pg_advisory_xact_lock($1, $2)", PARTITION_LOCK, partition)
-            taken = await owncopy.take(connection, facts, self._keep)
-            await self._projecting.apply(connection, taken)
-            recorded = await self._reactions.react(connection, taken.news)
-            await self._set_aside(connection, unreadable)
-            crash.point("projector.before_move")
-            await self.checkpoints.move(connection, last, len(records))
-            crash.point("projector.before_commit")
+        with tracing.batch(telemetry.APPLY_SPAN, self.service, SpanKind.CONSUMER, len(records)) as whole:
+            async with self._pool.acquire() as connection, connection.transaction():
+                for partition in sorted({partition for _, partition in last}):
+                    await connection.execute("select pg_advisory_xact_lock($1, $2)", PARTITION_LOCK, partition)
+                apply = self.applying.apply_apart if isolate else self.applying.apply
+                effect = await apply(connection, facts)
+                await self._keep_oddities(connection, read, unreadable, effect)
+                crash.point("projector.before_move")
+                await self.checkpoints.move(connection, last, len(records))
+                crash.point("projector.before_commit")
         crash.point("projector.after_commit")
         self.checkpoints.moved(last)
-        if recorded:
-            self._reactions.store.appended()
-        self._count(facts, taken, unreadable, time.perf_counter() - started)
+        tracing.each(telemetry.FACT_SPAN, facts, whole, SpanKind.CONSUMER, began)
+        if effect.recorded:
+            self.applying.reactions.store.appended()
+        self._count(facts, effect, len(unreadable) + len(effect.refused), time.perf_counter() - started)
 
-    async def _set_aside(self, connection: asyncpg.Connection, found: Sequence[tuple[ConsumerRecord, str]]) -> None:
-        """Records that hold no fact: kept by their place, so that nothing is lost unseen."""
-        for record, reason in found:
+    async def _keep_oddities(
+        self,
+        connection: asyncpg.Connection,
+        read: Sequence[tuple[ConsumerRecord, Recorded]],
+        unreadable: Sequence[tuple[ConsumerRecord, str]],
+        effect: Effect,
+    ) -> None:
+        """Keep the places of records that took no effect, and count the facts of kinds nobody here knows."""
+        records = {id(fact): record for record, fact in read} if effect.refused or effect.conflicts else {}
+        refused = [(records[id(f)], f"cannot be kept: {fault.kind} at {fault.place}") for f, fault in effect.refused]
+        for record, reason in (*unreadable, *refused):
             log.error(
                 "projector.unreadable", service=self.service, topic=record.topic, partition=record.partition,
                 offset=record.offset, reason=reason,
             )  # fmt: skip
-            await connection.execute(
-                "insert into unreadable (topic, partition, record_offset, reason) values ($1, $2, $3, $4)"
-                " on conflict do nothing",
-                record.topic, record.partition, record.offset, reason,
+            place = (record.topic, record.partition, record.offset)
+            await parking.set_aside(connection, place, subject_of(record), reason)
+        for conflict in effect.conflicts:
+            record = records[id(conflict.fact)]
+            log.error(
+                "projector.conflict", service=self.service, topic=record.topic, partition=record.partition,
+                offset=record.offset, fact=conflict.fact.id, kept=str(conflict.kept),
             )  # fmt: skip
+            await parking.keep_conflict(connection, conflict.fact, conflict.kept, record.partition, record.offset)
+        await parking.keep_kinds(connection, self._unknown_kinds(fact for _, fact in read))
 
-    def _count(
-        self, facts: Sequence[Recorded], taken: owncopy.Sorted, unreadable: Sequence[object], seconds: float
-    ) -> None:
+    def _unknown_kinds(self, facts: Iterable[Recorded]) -> Counter[str]:
+        knows = self.applying.projecting.kinds.knows
+        schemas = (fact.headers.get("ce_dataschema", "") for fact in facts if not knows(fact))
+        return Counter(schema if _SCHEMA.fullmatch(schema) else "of no known form" for schema in schemas)
+
+    def _count(self, facts: Sequence[Recorded], effect: Effect, unreadable: int, seconds: float) -> None:
         telemetry.BATCH_SECONDS.labels(self.service).observe(seconds)
-        telemetry.DUPLICATES.labels(self.service).inc(taken.duplicates)
-        telemetry.UNREADABLE.labels(self.service).inc(len(unreadable))
-        for topic in {f.topic for f in facts}:
-            telemetry.FACTS_APPLIED.labels(self.service, topic).inc(sum(f.topic == topic for f in facts))
+        telemetry.DUPLICATES.labels(self.service).inc(effect.duplicates)
+        telemetry.UNREADABLE.labels(self.service).inc(unreadable)
+        telemetry.CONFLICTS.labels(self.service).inc(len(effect.conflicts))
+        for topic, count in Counter(fact.topic for fact in facts).items():
+            telemetry.FACTS_APPLIED.labels(self.service, topic).inc(count)
 
 
-_MAX_VERSION: Final = 2**31 - 1
-_NEEDED: Final = ("ce_id", "ce_type", "ce_subject", "ce_time", "ce_source", "ce_streamversion", "ce_authority")
-
-
-def _read(records: Iterable[ConsumerRecord]) -> tuple[list[Recorded], list[tuple[ConsumerRecord, str]]]:
-    """The facts of a batch, and the records that hold none, each with the reason."""
-    facts, unreadable = [], []
-    for record in records:
-        reason = None
-        try:
-            fact = received(record.headers, record.value or b"", record.topic)
-            missing = [name for name in _NEEDED if name not in fact.headers]
-            if record.value is None:
-                reason = "the record has no value"
-            elif missing:
-                reason = f"headers are missing: {', '.join(missing)}"
-            elif record.key != str(fact.subject).encode() or not _is_fact(fact):
-                reason = "key, id, version or value do not fit the envelope"
-        except (ValueError, KeyError) as error:
-            reason = f"cannot be read: {type(error).__name__}"
-        if reason:
-            unreadable.append((record, reason))
-        else:
-            facts.append(fact)
-    return facts, unreadable
-
-
-def _is_fact(fact: Recorded) -> bool:
-    """Whether a record can be kept and folded, whatever it says. Raises ValueError for an id that is none."""
-    UUID(fact.id)
-    kept = all("\0" not in fact.headers[name] for name in _NEEDED)
-    if not kept or not 1 <= fact.stream_version <= _MAX_VERSION or not isinstance(fact.data, dict):
-        return False
-    if fact.type not in {CORRECTED, RETRACTED}:
-        return True
-    changes = (fact.data, *fact.data.get("consequences", ()))
-    return all(isinstance(c.get(name), str) for c in changes for name in ("corrects", "type"))
+async def every_partition(connection: asyncpg.Connection) -> None:
+    """Hold off every batch of this service until the transaction ends; those in hand are waited for."""
+    places = await connection.fetch("select distinct partition from checkpoint order by partition")
+    for place in places:
+        await connection.execute("select pg_advisory_xact_lock($1, $2)", PARTITION_LOCK, place["partition"])

@@ -14,22 +14,21 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from carejourney import owncopy, telemetry
+from carejourney import crash, owncopy, parking, telemetry
 from carejourney.envelope import Context, Draft, Recorded
+from carejourney.faults import Fault, apart, is_transient
 from carejourney.keys import SubjectKey, open_fields
 from carejourney.projection import Kinds, ordered
 from carejourney.standing import Standing, standing
-from carejourney.store import DATABASE_AWAY, Store, Unit
+from carejourney.store import Store, Unit
 
 log = structlog.get_logger()
 
-TIMER_BATCH: Final = 500
+# Small, and with a pause after each: whoever waits for one of these streams gets it between two batches.
+TIMER_BATCH: Final = 100
+TIMER_PAUSE: Final = 0.05
 TIMER_SECONDS: Final = 1.0
 FAULT_PAUSE: Final = timedelta(hours=1)
-_PARK: Final = """
-insert into parked (projection, subject, topic, reason) values ($1, $2, '', $3) on conflict do nothing
-"""
-_UNPARK: Final = "delete from parked where projection = any($1) and subject = any($2)"
 Clock = Callable[[], datetime]
 
 
@@ -94,46 +93,111 @@ class Reactions:
         if not self._reactions:
             return 0
         causes = {f.subject: f for f in news if any(_wakes(r, f) for r in self._reactions)}
-        return await self._decide(connection, causes.keys(), causes) if causes else 0
+        return await self._decide_apart(connection, causes.keys(), causes)
+
+    async def again(self, connection: asyncpg.Connection, name: str, subjects: Sequence[UUID]) -> tuple[int, set[UUID]]:
+        """Decide again for parked subjects of one reaction; how many facts were recorded, and who is still parked."""
+        chosen = [r for r in self._reactions if r.name == name]
+        if not chosen:
+            await parking.unpark(connection, [(name, subject) for subject in subjects])
+            return 0, set()
+        recorded = await self._decide_apart(connection, subjects, {}, chosen)
+        rows = await connection.fetch(
+            "select subject from parked where projection = $1 and subject = any($2)", name, list(subjects)
+        )
+        return recorded, {row["subject"] for row in rows}
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(reaction.name for reaction in self._reactions)
+
+    async def _decide_apart(
+        self,
+        connection: asyncpg.Connection,
+        subjects: Iterable[UUID],
+        causes: Mapping[UUID, Recorded],
+        reactions: Sequence[Reaction] | None = None,
+    ) -> int:
+        """Decide, and keep a fault that comes out only when the facts are recorded to the subject it belongs to."""
+        chosen = self._reactions if reactions is None else reactions
+
+        async def together(some: Sequence[UUID]) -> int:
+            return await self._decide(connection, some, causes, chosen)
+
+        async def one(subject: UUID, error: Exception) -> int:
+            if len(chosen) > 1:
+                done = [await self._decide_apart(connection, [subject], causes, [r]) for r in chosen]
+                return sum(done)
+            await self._give_up(connection, chosen[0], subject, causes.get(subject), error)
+            return 0
+
+        return sum(await apart(connection, sorted(subjects), together, one))
 
     async def _decide(
-        self, connection: asyncpg.Connection, subjects: Iterable[UUID], causes: Mapping[UUID, Recorded]
+        self,
+        connection: asyncpg.Connection,
+        subjects: Iterable[UUID],
+        causes: Mapping[UUID, Recorded],
+        reactions: Sequence[Reaction],
     ) -> int:
         wanted = sorted(subjects)
         now = self._clock()
         recorded = 0
+        well = []
         async with self.store.unit(wanted, connection=connection) as unit:
-            await connection.execute(_UNPARK, [r.name for r in self._reactions], wanted)
             heard, own = await owncopy.facts_of(connection, wanted), await unit.facts(wanted)
             for subject in wanted:
-                for reaction in self._reactions:
+                for reaction in reactions:
                     facts = heard[subject], own[subject]
-                    outcome = await self._outcome(connection, reaction, subject, facts, unit, now)
+                    outcome = self._outcome(reaction, subject, facts, unit, now)
+                    if isinstance(outcome, Exception):
+                        await self._give_up(connection, reaction, subject, causes.get(subject), outcome)
+                        continue
                     if outcome.drafts:
                         context = self._context(heard[subject], causes.get(subject))
                         recorded += len(unit.append(outcome.drafts, context))
                     await self._look_again(connection, subject, reaction.name, outcome.look_again)
+                    well.append((reaction.name, subject))
+        await parking.unpark(connection, well)
         return recorded
 
-    async def _outcome(
-        self,
-        connection: asyncpg.Connection,
-        reaction: Reaction,
-        subject: UUID,
-        facts: tuple[list[Recorded], list[Recorded]],
-        unit: Unit,
-        now: datetime,
-    ) -> Outcome:
-        """What the reaction decides; for a child whose key was destroyed nothing, and no timer is kept."""
+    def _outcome(
+        self, reaction: Reaction, subject: UUID, facts: tuple[list[Recorded], list[Recorded]], unit: Unit, now: datetime
+    ) -> Outcome | Exception:
+        """What the reaction decides, or its fault; where the key was destroyed nothing, and no timer is kept."""
         if subject not in unit.keys:
             return Outcome((), None)
         try:
             return reaction.decide(self._situation(subject, *facts, unit, now))
         except Exception as error:  # noqa: BLE001 - any fault of a reaction parks one child's lane, never the others
-            fault = type(error).__name__
-            log.error("reaction.parked", service=self.store.source, reaction=reaction.name, fault=fault)  # noqa: TRY400 - a trace may hold a child's data
-            await connection.execute(_PARK, reaction.name, subject, fault)
-            return Outcome((), now + FAULT_PAUSE)
+            return error
+
+    async def _give_up(
+        self,
+        connection: asyncpg.Connection,
+        reaction: Reaction,
+        subject: UUID,
+        cause: Recorded | None,
+        error: Exception,
+    ) -> None:
+        """Park the subject in this reaction, and look again after a while."""
+        fault = Fault.of(error)
+        log.error(
+            "reaction.parked", service=self.store.source, reaction=reaction.name, fault=fault.kind, place=fault.place,
+            subject=str(subject),
+        )  # fmt: skip
+        fact = UUID(cause.id) if cause else await self._newest(connection, reaction, subject)
+        await parking.park(connection, self.store.source, reaction.name, subject, fact, fault)
+        await self._look_again(connection, subject, reaction.name, self._clock() + FAULT_PAUSE)
+
+    async def _newest(self, connection: asyncpg.Connection, reaction: Reaction, subject: UUID) -> UUID | None:
+        """The fact a parked lane names where no arrival woke it: the same as before, or the last that could."""
+        found: UUID | None = await connection.fetchval(
+            "select coalesce((select fact from parked where projection = $1 and subject = $2 and topic = ''),"
+            " (select id from received where subject = $2 and type = any($3) order by arrival desc limit 1))",
+            reaction.name, subject, list(reaction.listens),
+        )  # fmt: skip
+        return found
 
     def _situation(
         self, subject: UUID, heard: list[Recorded], own: list[Recorded], unit: Unit, now: datetime
@@ -156,6 +220,7 @@ class Reactions:
             origin="computed",
             correlation=root.headers.get("ce_correlationid", root.id),
             causation=cause.id if cause else None,
+            traceparent=cause.headers.get("traceparent") if cause else None,
         )
 
     async def _look_again(
@@ -182,23 +247,29 @@ class Reactions:
                 self._clock(), TIMER_BATCH,
             )  # fmt: skip
             if due:
-                await self._decide(connection, [row["subject"] for row in due], {})
+                await self._decide_apart(connection, [row["subject"] for row in due], {})
+                crash.point("timers.before_commit")
         if due:
+            crash.point("timers.after_fire")
             telemetry.TIMERS_FIRED.labels(self.store.source).inc(len(due))
             self.store.appended()
         return len(due)
 
     async def run_timers(self, pool: asyncpg.Pool) -> None:
-        """Fire timers as they come due; waits out a database that is away."""
+        """Fire timers as they come due, a batch at a time; waits out what is away.
+
+        The faults of one subject park it, so what else is raised here is a bug: it is let through, and seen.
+        """
         while True:
             fired = 0
             try:
                 async with pool.acquire() as connection:
                     fired = await self.fire(connection)
-            except DATABASE_AWAY as error:
+            except Exception as error:
+                if not is_transient(error):
+                    raise
                 log.warning("timers.waiting", service=self.store.source, fault=type(error).__name__)
-            if fired < TIMER_BATCH:
-                await asyncio.sleep(TIMER_SECONDS)
+            await asyncio.sleep(TIMER_SECONDS if fired < TIMER_BATCH else TIMER_PAUSE)
 
 
 def opened(fact: Standing, key: SubjectKey | None) -> Standing:

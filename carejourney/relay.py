@@ -2,13 +2,16 @@
 
 The fact table is the outbox. It is read below the oldest running transaction, so a commit that becomes visible late is
 not skipped. One relay leads for a service by a session's advisory lock; a second one by mistake only duplicates.
+
+It remembers what Kafka has acknowledged, looks whether that is still there, and publishes a topic again that lost it.
 """
 
 import asyncio
 import contextlib
+import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
@@ -16,10 +19,14 @@ import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
+from aiokafka.structs import RecordMetadata
+from opentelemetry.trace import SpanKind
 
-from carejourney import crash, telemetry
+from carejourney import crash, republish, telemetry, tracing
+from carejourney.batching import Packed, Places, pack
+from carejourney.checkpoints import Place
 from carejourney.envelope import stored
+from carejourney.logwatch import LogWatch, Loss, Remembered, overtaken
 from carejourney.store import DATABASE_AWAY
 
 log = structlog.get_logger()
@@ -28,30 +35,45 @@ BATCH: Final = 2_000
 LOCK: Final = 0x6361_7265  # "care"
 IDLE_SECONDS: Final = 0.25
 BUSY_SECONDS: Final = 0.02
+LOOK_SECONDS: Final = 3.0
 RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 
+_MARK = "select transaction_id, position, again from relay_mark"
 _READ = """
-select transaction_id, position, subject, topic, topic_version, headers, payload, recorded_at
+select transaction_id, position, id, subject, topic, topic_version, headers, payload, recorded_at
 from fact
 where (transaction_id, position) > ($1::xid8, $2) and transaction_id < pg_snapshot_xmin(pg_current_snapshot())
 order by transaction_id, position
 limit $3
 """
+# Other topics' facts are passed over without their content, so that one look is bounded however rare the topic is.
+_READ_AGAIN = """
+select transaction_id, position, id, subject, topic, topic_version, recorded_at,
+  case when topic = $5 then headers end as headers, case when topic = $5 then payload end as payload
+from fact
+where (transaction_id, position) > ($1::xid8, $2) and (transaction_id, position) <= ($3::xid8, $4)
+order by transaction_id, position
+limit $6
+"""
 _EARLIER = """
-select f.transaction_id, f.position, f.subject, f.topic, f.topic_version, f.headers, f.payload, f.recorded_at
+select f.transaction_id, f.position, f.id, f.subject, f.topic, f.topic_version, f.headers, f.payload, f.recorded_at
 from fact f join unnest($1::uuid[], $2::text[], $3::int[]) as w(subject, topic, topic_version)
   on f.subject = w.subject and f.topic = w.topic and f.topic_version = w.topic_version
 where (f.transaction_id, f.position) > ($4::xid8, $5)
 """
 _MOVE = """
-update relay_mark set transaction_id = $3, position = $4, relayed = relayed + $5, moved_at = now()
-where transaction_id = $1 and position = $2
+with moved as (
+  update relay_mark
+  set transaction_id = $4, position = $5, again = $6::jsonb, relayed = relayed + $7, moved_at = now()
+  where transaction_id = $1 and position = $2 and again = $3::jsonb returning true
+), ended as (
+  update republication set ended_at = now() from moved where topic = any($8) and ended_at is null
+)
+insert into relayed (topic, partition, record_offset, fact)
+select a.* from moved, unnest($9::text[], $10::int[], $11::bigint[], $12::uuid[]) as a(topic, partition, last, fact)
+on conflict (topic, partition) do update set record_offset = excluded.record_offset, fact = excluded.fact
 """
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition Kafka's default partitioner gives a key."""
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+_REMEMBERED = "select topic, partition, begin_offset, record_offset, fact from relayed"
 
 
 def relay_producer(kafka: str, service: str) -> AIOKafkaProducer:
@@ -62,25 +84,56 @@ def relay_producer(kafka: str, service: str) -> AIOKafkaProducer:
     )  # fmt: skip
 
 
+Cursor = tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far the relay has come, in order of commit."""
+    """How far the relay has come, in order of commit; `again` how far with topics that are published once more."""
 
     transaction_id: int
     position: int
+    again: Mapping[str, Cursor] = field(default_factory=dict)
+
+    @property
+    def cursor(self) -> Cursor:
+        return self.transaction_id, self.position
+
+
+@dataclass(slots=True)
+class Acknowledged:
+    """What Kafka said of one publication: in each partition the first offset, the last, and the fact that lies there.
+
+    An offset is -1 where the broker had the batch already and no longer knows where.
+    """
+
+    first: dict[Place, int] = field(default_factory=dict)
+    last: dict[Place, tuple[int, UUID]] = field(default_factory=dict)
+
+    def add(self, place: Place, answer: RecordMetadata, count: int, fact: UUID) -> None:
+        self.first.setdefault(place, answer.offset)
+        if answer.offset >= 0:
+            self.last[place] = (answer.offset + count - 1, fact)
 
 
 class Relay:
     """Publishes one service's facts. `run` never returns of itself; it waits out a broker or database that is away.
 
-    After a fault it begins with a new producer: an idempotent one that lost a batch refuses all that follow.
+    After a fault it begins with a new producer: an idempotent one that lost a batch refuses all that follow. Without a
+    `watch` a loss is noticed only where new facts come to lie in place of old ones.
     """
 
-    def __init__(self, dsn: str, make_producer: Callable[[], AIOKafkaProducer], service: str) -> None:
+    def __init__(
+        self, dsn: str, make_producer: Callable[[], AIOKafkaProducer], service: str, watch: LogWatch | None = None
+    ) -> None:
         self._dsn = dsn
         self._make_producer = make_producer
         self._service = service
+        self._watch = watch
         self._wake = asyncio.Event()
+        self._remembered: dict[Place, Remembered] = {}
+        self._places = Places()
+        self._ahead: tuple[Cursor, list[asyncpg.Record]] = ((0, 0), [])
         self.leading = False
         self.fault: str | None = None
 
@@ -110,16 +163,44 @@ class Relay:
             while not await connection.fetchval("select pg_try_advisory_lock($1)", LOCK):  # noqa: ASYNC110 - another process holds it
                 await asyncio.sleep(1)
             await producer.start()
+            if self._watch is not None:
+                await self._watch.open()
+            await self.look(connection, closely=True)
             self.leading = True
             telemetry.RELAY_LEADER.labels(self._service).set(1)
-            while True:
-                moved = await self.step(connection, producer)
-                self.fault = None
-                if moved < BATCH:
-                    await self._pause(busy=moved > 0)
+            await self._publish_for_ever(connection, producer)
         finally:
             connection.terminate()
             await producer.stop()
+            if self._watch is not None:
+                await self._watch.close()
+
+    async def _publish_for_ever(self, connection: asyncpg.Connection, producer: AIOKafkaProducer) -> None:
+        looked = time.monotonic()
+        while True:
+            moved = await self.step(connection, producer)
+            self.fault = None
+            if time.monotonic() - looked > LOOK_SECONDS:
+                await self.look(connection)
+                looked = time.monotonic()
+            if moved < BATCH:
+                await self._pause(busy=moved > 0)
+
+    async def look(self, connection: asyncpg.Connection, *, closely: bool = False) -> None:
+        """See whether Kafka still holds what it acknowledged; a topic that lost something is published again."""
+        rows = await connection.fetch(_REMEMBERED)
+        self._remembered = {(topic, partition): Remembered(*row) for topic, partition, *row in rows}
+        if self._watch is None:
+            return
+        for loss in await self._watch.look(self._remembered, closely=closely):
+            await self._after_loss(connection, loss)
+
+    async def _after_loss(self, connection: asyncpg.Connection, loss: Loss) -> None:
+        log.error("relay.log_lost", service=self._service, topic=loss.topic, reason=loss.reason)
+        telemetry.LOG_LOST.labels(self._service, loss.topic).inc()
+        await republish.after_loss(connection, loss)
+        kept = {place: was for place, was in self._remembered.items() if place[0] != loss.topic}
+        self._remembered = kept | {(loss.topic, n): Remembered(b, b - 1, None) for n, b in loss.begins.items()}
 
     async def _pause(self, *, busy: bool) -> None:
         self._wake.clear()
@@ -130,24 +211,92 @@ class Relay:
             await asyncio.sleep(BUSY_SECONDS / 4)
 
     async def step(self, connection: asyncpg.Connection, producer: AIOKafkaProducer) -> int:
-        """Publish the next facts and move the mark; how many there were."""
-        mark = Mark(*await connection.fetchrow("select transaction_id, position from relay_mark"))
-        rows = await connection.fetch(_READ, mark.transaction_id, mark.position, BATCH)
-        if not rows:
+        """Publish the next facts and move the mark; how many were looked at."""
+        transaction_id, position, again = await connection.fetchrow(_MARK)
+        mark = Mark(transaction_id, position, {topic: (t, p) for topic, (t, p) in json.loads(again).items()})
+        rows = await self._next(connection, mark.cursor)
+        if not rows and not mark.again:
             telemetry.RELAY_AGE.labels(self._service).set(0)
             return 0
         crash.point("relay.after_read")
-        await _publish(await _with_earlier(connection, mark, rows), producer)
+        reached = _place_of(rows[-1]) if rows else mark.cursor
+        live = [row for row in rows if row["topic"] not in mark.again]
+        publish = await _with_earlier(connection, mark.cursor, live)
+        cursors: dict[str, Cursor] = {}
+        for topic, cursor in mark.again.items():
+            more, cursors[topic] = await _again(connection, topic, cursor, reached)
+            publish += more
+        began = time.time_ns()
+        with tracing.batch(telemetry.RELAY_SPAN, self._service, SpanKind.PRODUCER, len(publish)) as whole:
+            sent = await _send(publish, producer, self._places)
+            crash.point("relay.after_send")
+            self._ahead = reached, await self._read(connection, reached) if len(rows) == BATCH else []
+            acknowledged = await _acknowledged(sent)
         crash.point("relay.after_ack")
-        last = rows[-1]
-        await connection.execute(
-            _MOVE, mark.transaction_id, mark.position, last["transaction_id"], last["position"], len(rows)
-        )
-        telemetry.FACTS_RELAYED.labels(self._service).inc(len(rows))
-        return len(rows)
+        facts = (stored(row["headers"], row["payload"], row["topic"]) for row in publish)
+        tracing.each(telemetry.PUBLISH_SPAN, facts, whole, SpanKind.PRODUCER, began)
+        left = {topic: cursor for topic, cursor in cursors.items() if cursor != reached}
+        await self._settle(connection, mark, Mark(*reached, left), acknowledged, len(rows))
+        crash.point("relay.after_mark")
+        telemetry.FACTS_RELAYED.labels(self._service).inc(len(publish))
+        return BATCH if left else len(publish)
+
+    async def _next(self, connection: asyncpg.Connection, cursor: Cursor) -> list[asyncpg.Record]:
+        """What comes after the mark: read while Kafka wrote what came before it, or now."""
+        (cursor_ahead, rows), self._ahead = self._ahead, (cursor, [])
+        return rows if rows and cursor_ahead == cursor else await self._read(connection, cursor)
+
+    async def _read(self, connection: asyncpg.Connection, cursor: Cursor) -> list[asyncpg.Record]:
+        rows: list[asyncpg.Record] = await connection.fetch(_READ, *cursor, BATCH)
+        return rows
+
+    async def _settle(
+        self, connection: asyncpg.Connection, before: Mark, after: Mark, acknowledged: Acknowledged, count: int
+    ) -> None:
+        """Move the mark and remember what was acknowledged, with the loss that it shows, all at once."""
+        lost = {topic for topic, _ in overtaken(self._remembered, acknowledged.first)}
+        async with contextlib.AsyncExitStack() as stack:
+            if lost:
+                await stack.enter_async_context(connection.transaction())
+            await _move(connection, before, after, acknowledged, count)
+            for topic in sorted(lost):
+                begins = {n: was.begin for (name, n), was in self._remembered.items() if name == topic}
+                await self._after_loss(connection, Loss(topic, "other facts lie where its facts lay", begins))
+        for place, (offset, fact) in acknowledged.last.items():
+            if place[0] not in lost:
+                begin = self._remembered[place].begin if place in self._remembered else 0
+                self._remembered[place] = Remembered(begin, offset, fact)
 
 
-async def _with_earlier(connection: asyncpg.Connection, mark: Mark, rows: list[asyncpg.Record]) -> list[asyncpg.Record]:
+def _place_of(row: asyncpg.Record) -> Cursor:
+    return row["transaction_id"], row["position"]
+
+
+async def _move(
+    connection: asyncpg.Connection, before: Mark, after: Mark, acknowledged: Acknowledged, count: int
+) -> None:
+    """By compare-and-set: where someone else moved the mark meanwhile, this publication is done again."""
+    last = sorted(acknowledged.last.items())
+    await connection.execute(
+        _MOVE, *before.cursor, json.dumps(before.again), *after.cursor, json.dumps(after.again), count,
+        sorted(before.again.keys() - after.again.keys()),
+        [topic for (topic, _), _ in last], [partition for (_, partition), _ in last],
+        [offset for _, (offset, _) in last], [fact for _, (_, fact) in last],
+    )  # fmt: skip
+
+
+async def _again(
+    connection: asyncpg.Connection, topic: str, cursor: Cursor, until: Cursor
+) -> tuple[list[asyncpg.Record], Cursor]:
+    """The next facts of a topic that is published once more, and how far that comes."""
+    rows = await connection.fetch(_READ_AGAIN, *cursor, *until, topic, BATCH)
+    found = await _with_earlier(connection, cursor, [row for row in rows if row["topic"] == topic])
+    return found, _place_of(rows[-1]) if len(rows) == BATCH else until
+
+
+async def _with_earlier(
+    connection: asyncpg.Connection, after: Cursor, rows: list[asyncpg.Record]
+) -> list[asyncpg.Record]:
     """The rows in version order, with what must go before them.
 
     A transaction may have its id before it waits for a stream that a later one holds: then the order of commit is not
@@ -160,51 +309,32 @@ async def _with_earlier(connection: asyncpg.Connection, mark: Mark, rows: list[a
         before = {(r["subject"], r["topic"], r["topic_version"] - 1) for r in found if r["topic_version"] > 1} - held
         wanted = sorted(before)
         found = await connection.fetch(
-            _EARLIER, [s for s, _, _ in wanted], [t for _, t, _ in wanted], [v for _, _, v in wanted],
-            mark.transaction_id, mark.position,
+            _EARLIER, [s for s, _, _ in wanted], [t for _, t, _ in wanted], [v for _, _, v in wanted], *after
         ) if wanted else []  # fmt: skip
         held |= before
         everything += found
     return sorted(everything, key=lambda row: row["topic_version"])
 
 
-async def _publish(rows: list[asyncpg.Record], producer: AIOKafkaProducer) -> None:
-    groups: dict[tuple[str, int], list[asyncpg.Record]] = {}
-    topics = {row["topic"] for row in rows}
-    partitions = {topic: len(await producer.partitions_for(topic)) for topic in topics}
-    places: dict[tuple[str, UUID], tuple[str, int]] = {}
-    for row in rows:
-        topic, subject = row["topic"], row["subject"]
-        place = places.get((topic, subject))
-        if place is None:
-            place = places[topic, subject] = (topic, partition_of(str(subject).encode(), partitions[topic]))
-        groups.setdefault(place, []).append(row)
-    acknowledged = [
-        future
-        for (topic, partition), group in groups.items()
-        for future in await _send(producer, topic, partition, group)
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """One batch on its way."""
+
+    packed: Packed
+    answer: asyncio.Future[RecordMetadata]
+
+
+async def _send(rows: list[asyncpg.Record], producer: AIOKafkaProducer, places: Places) -> list[_Sent]:
+    partitions = {topic: len(await producer.partitions_for(topic)) for topic in {row["topic"] for row in rows}}
+    return [
+        _Sent(one, await producer.send_batch(one.batch, one.place[0], partition=one.place[1]))
+        for one in pack(rows, partitions, producer.create_batch, places)
     ]
-    crash.point("relay.after_send")
-    await asyncio.gather(*acknowledged)
 
 
-async def _send(
-    producer: AIOKafkaProducer, topic: str, partition: int, rows: list[asyncpg.Record]
-) -> list[asyncio.Future[object]]:
-    futures = []
-    batch = producer.create_batch()
-    for row in rows:
-        fact = stored(row["headers"], row["payload"], topic)
-        record = {
-            "key": str(row["subject"]).encode(),
-            "value": row["payload"],
-            # Kafka refuses a record from the future; `ce_time` keeps what the writer's clock said.
-            "timestamp": min(int(row["recorded_at"].timestamp() * 1000), time.time_ns() // 1_000_000),
-            "headers": fact.kafka_headers(),
-        }
-        if batch.append(**record) is None:
-            futures.append(await producer.send_batch(batch, topic, partition=partition))
-            batch = producer.create_batch()
-            batch.append(**record)
-    futures.append(await producer.send_batch(batch, topic, partition=partition))
-    return futures
+async def _acknowledged(sent: list[_Sent]) -> Acknowledged:
+    answers = await asyncio.gather(*(one.answer for one in sent))
+    acknowledged = Acknowledged()
+    for one, answer in zip(sent, answers, strict=True):
+        acknowledged.add(one.packed.place, answer, one.packed.count, one.packed.last)
+    return acknowledged

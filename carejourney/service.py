@@ -22,25 +22,34 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from carejourney import telemetry
 from carejourney.access import TokenVerifier
 from carejourney.background import Background
+from carejourney.healing import Healing, credential_of
 from carejourney.http import LimitBody, add_health, add_problems
 from carejourney.keys import FileKey, Keys, Wrapper
 from carejourney.logs import telling
+from carejourney.logwatch import LogWatch
 from carejourney.migrate import migrate
 from carejourney.openapi import Application
 from carejourney.operations import Books, Operations, operations_router
+from carejourney.parked_api import parked_router
 from carejourney.projecting import Projecting
 from carejourney.projection import Kinds, Projection
 from carejourney.projector import Projector
 from carejourney.reactions import Clock, Reaction, Reactions
+from carejourney.redriving import Redriving
 from carejourney.relay import Relay, relay_producer
+from carejourney.republish import republish_router
 from carejourney.settings import Settings
 from carejourney.store import Store
 from carejourney.subscription import Subscription, describe
+from carejourney.tracing import TraceRequests
 
 log = structlog.get_logger()
 
 DRAIN_SECONDS: Final = 15
 CLOSE_SECONDS: Final = 5
+# A database that falls silent is given up after this long, and its connection after as long again.
+COMMAND_SECONDS: Final = 15
+CONNECT_SECONDS: Final = 10
 START_STATUS: Final = 3
 # What the process ends with where a bug ended its background work: any supervisor then starts it again.
 FAULT_STATUS: Final = 1
@@ -84,6 +93,8 @@ class Running:
     reactions: Reactions
     projector: Projector
     books: Books
+    healing: Healing
+    redriving: Redriving
     relay: Relay | None = None
     subscription: Subscription | None = None
     background: Background = field(default_factory=Background)
@@ -95,7 +106,9 @@ async def connected(dsn: str, size: int) -> asyncpg.Pool:
     wait = 0.1
     while True:
         try:
-            return await asyncpg.create_pool(dsn, min_size=1, max_size=size, command_timeout=60, timeout=10)
+            return await asyncpg.create_pool(
+                dsn, min_size=1, max_size=size, command_timeout=COMMAND_SECONDS, timeout=CONNECT_SECONDS
+            )
         except (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as error:
             log.warning("database.waiting", fault=type(error).__name__, seconds=wait)
             await asyncio.sleep(wait)
@@ -124,13 +137,18 @@ async def assemble(parts: Parts, settings: Settings) -> Running:
     store = Store(pool, keys, parts.catalogue, parts.name)
     projecting = Projecting(parts.name, parts.projections, kinds, keys, wrapper)
     reactions = Reactions(store, parts.reactions, kinds, parts.clock)
+    projector = Projector(pool, projecting, reactions, parts.keeps)
+    healing = Healing(pool, projector.applying, settings.owners, credential_of(settings, parts.name))
     return Running(
         parts=parts,
         settings=settings,
         pool=pool,
         keys_pool=keys_pool,
         engine=create_async_engine(
-            dsn.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=2, hide_parameters=True
+            dsn.replace("postgresql://", "postgresql+asyncpg://", 1),
+            pool_size=2,
+            hide_parameters=True,
+            connect_args={"command_timeout": COMMAND_SECONDS, "timeout": CONNECT_SECONDS},
         ),
         wrapper=wrapper,
         keys=keys,
@@ -138,7 +156,9 @@ async def assemble(parts: Parts, settings: Settings) -> Running:
         kinds=kinds,
         projecting=projecting,
         reactions=reactions,
-        projector=Projector(pool, projecting, reactions, parts.keeps),
+        projector=projector,
+        healing=healing,
+        redriving=Redriving(pool, projecting, reactions, healing),
         books=Books(dsn),
     )
 
@@ -152,11 +172,13 @@ async def start(running: Running) -> None:
     async def relaying() -> None:
         await subscription.connected.wait()
         make_producer = partial(relay_producer, settings.kafka, parts.name)
-        running.relay = Relay(settings.database_url.get_secret_value(), make_producer, parts.name)
+        watch = LogWatch(parts.topics, settings)
+        running.relay = Relay(settings.database_url.get_secret_value(), make_producer, parts.name, watch)
         running.store.on_append(running.relay.wake)
         await running.relay.run()
 
     running.background.start("subscription", subscription.run())
+    running.background.start("healing", running.healing.run())
     if parts.topics:
         running.background.start("relay", relaying())
     if parts.reactions:
@@ -187,6 +209,15 @@ def _add_asyncapi(app: FastAPI, parts: Parts, settings: Settings) -> None:
         return Response(document, media_type="application/json")
 
 
+def _operators_pages(parts: Parts) -> list[APIRouter]:
+    """The page of parked lanes, and the sign-in where the service has no pages of its own."""
+    from carejourney.web import page_routes  # noqa: PLC0415 - templates are not needed to describe a service
+    from carejourney.web.parked import HOME, pages  # noqa: PLC0415
+
+    paths = {getattr(route, "path", "") for router in parts.routers for route in router.routes}
+    return [pages] if "/sign-in" in paths else [page_routes(home=HOME), pages]
+
+
 def build(parts: Parts, settings: Settings, *, on_start: Callable[[Running], None] | None = None) -> FastAPI:
     """The application of one service. `app.state.end` is called where a bug has ended its background work."""
 
@@ -211,11 +242,14 @@ def build(parts: Parts, settings: Settings, *, on_start: Callable[[Running], Non
     app.state.end = lambda: None
     app.state.verifier = TokenVerifier(settings.audience, issuer=settings.issuer, jwks_file=settings.jwks_file)
     app.add_middleware(LimitBody)
+    app.add_middleware(TraceRequests)
     add_problems(app)
     add_health(app, operations.readiness, operations.faults)
     app.include_router(operations_router(operations))
+    app.include_router(parked_router())
+    app.include_router(republish_router(parts.topics))
     _add_asyncapi(app, parts, settings)
-    for router in parts.routers:
+    for router in (*parts.routers, *_operators_pages(parts)):
         app.include_router(router)
     return app
 

@@ -27,6 +27,14 @@ class Settings(BaseSettings):
     jwks_file: Path | None = Field(default=None, description="Public keys of the development issuer.")
     topic_replication: int = Field(default=3, ge=1)
     topic_partitions: int = Field(default=12, ge=1)
+    owners: dict[str, str] = Field(
+        default_factory=dict,
+        description='Where services give the facts they own, as JSON: {"placement": "http://..."}.',
+    )
+    service_token_file: Path | None = Field(
+        default=None, description="A token with the role service, kept fresh there."
+    )
+    issuer_key_file: Path | None = Field(default=None, description="The development issuer's key, to make such tokens.")
     pool_size: int = Field(default=8, ge=2, le=100)
 
     @model_validator(mode="after")
@@ -35,6 +43,10 @@ class Settings(BaseSettings):
             raise ValueError("CAREJOURNEY_ISSUER is not set: production needs an OpenID Connect issuer URL")
         if self.environment == "production" and self.jwks_file:
             raise ValueError("CAREJOURNEY_JWKS_FILE is set: the development issuer is refused in production; unset it")
+        if self.environment == "production" and self.issuer_key_file:
+            raise ValueError("CAREJOURNEY_ISSUER_KEY_FILE is set: the development issuer is refused in production")
+        if any(urlparse(address).scheme not in {"https", "http"} for address in self.owners.values()):
+            raise ValueError("CAREJOURNEY_OWNERS must name a URL for each service")
         if self.environment == "development" and not (self.jwks_file or self.issuer):
             raise ValueError("set CAREJOURNEY_JWKS_FILE (development issuer) or CAREJOURNEY_ISSUER")
         if self.issuer and urlparse(self.issuer).scheme not in {"https", "http"}:

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from carejourney.envelope import CORRECTED, RETRACTED, Recorded
+import msgspec
+
+from carejourney.envelope import CORRECTED, CORRECTIONS, Said
 
 Edge = Literal["start", "end", "point"]
 EDGES: Mapping[Edge, int] = {"end": 0, "start": 1, "point": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """A fact as it stands after its corrections. `id` is that of the first statement; `facts` all that made it so.
 
     A retracted fact has `retracted` true and keeps its last content, so that it can be restated.
@@ -36,13 +37,13 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class _Change:
     order: int
-    fact: Recorded
+    fact: Said
     effective: str | None
     content: Mapping[str, Any] | None
     follows: bool = False
 
 
-def _changes(fact: Recorded) -> Iterable[tuple[str, _Change]]:
+def _changes(fact: Said) -> Iterable[tuple[str, _Change]]:
     data = fact.data
     order = fact.stream_version
     content = data["replacement"] if fact.type == CORRECTED else None
@@ -51,16 +52,16 @@ def _changes(fact: Recorded) -> Iterable[tuple[str, _Change]]:
         yield one["corrects"], _Change(order, fact, one.get("effective"), one.get("replacement"), follows=True)
 
 
-def standing(facts: Iterable[Recorded]) -> list[Standing]:
+def standing(facts: Iterable[Said]) -> list[Standing]:
     """The standing facts of one subject, retracted ones included, in no particular order.
 
     A correction may name the first statement or any later correction of it. A correction of something that has not
     arrived stands aside until it does.
     """
-    statements: list[Recorded] = []
+    statements: list[Said] = []
     changes: dict[str, list[_Change]] = {}
     for fact in facts:
-        if fact.type in {CORRECTED, RETRACTED}:
+        if fact.type in CORRECTIONS:
             for corrects, change in _changes(fact):
                 changes.setdefault(corrects, []).append(change)
         else:
@@ -68,10 +69,19 @@ def standing(facts: Iterable[Recorded]) -> list[Standing]:
     return [_settled(fact, changes) for fact in statements]
 
 
-def _settled(fact: Recorded, changes: Mapping[str, list[_Change]]) -> Standing:
+def _as_said(fact: Said) -> Standing:
+    return Standing(
+        fact.id, fact.type, fact.effective, fact.data, fact.topic, fact.source, fact.origin, fact.known,
+        fact.stream_version, (fact.id,), fact.stated_in, fact.authority,
+    )  # fmt: skip
+
+
+def _settled(fact: Said, changes: Mapping[str, list[_Change]]) -> Standing:
+    if fact.id not in changes:
+        return _as_said(fact)
     chain: list[_Change] = []
     seen, pending = {fact.id}, [fact.id]
-    while changes and pending:
+    while pending:
         for change in changes.get(pending.pop(), ()):
             chain.append(change)
             # Who names a correction means what it corrected, not what only followed from it.
@@ -88,12 +98,12 @@ def _settled(fact: Recorded, changes: Mapping[str, list[_Change]]) -> Standing:
         data=content.content if content and content.content is not None else fact.data,
         topic=fact.topic,
         source=fact.source,
-        origin=fact.headers.get("ce_origin", "system"),
+        origin=fact.origin,
         known=(last.fact if last else fact).known,
         version=fact.stream_version,
         facts=(fact.id, *(c.fact.id for c in chain)),
-        stated_in=(last.fact if last else fact).headers.get("ce_statedin"),
-        authority=fact.headers["ce_authority"],
+        stated_in=(last.fact if last else fact).stated_in,
+        authority=fact.authority,
         retracted=last is not None and last.content is None,
         corrected=bool(chain),
     )

@@ -16,7 +16,7 @@ import asyncpg
 import msgspec
 
 from carejourney import crash
-from carejourney.envelope import CORRECTED, RETRACTED, Context, Draft, Recorded, headers_of, instant, stored
+from carejourney.envelope import CORRECTIONS, Context, Draft, Recorded, headers_of, instant, parted, stored
 from carejourney.errors import Malformed, Refusal
 from carejourney.keys import Keys, SubjectKey, seal_fields
 
@@ -27,10 +27,11 @@ DATABASE_AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, 
 DATABASE_UNABLE: Final = (
     ConnectionError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.TransactionRollbackError, asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError, asyncpg.LockNotAvailableError, asyncpg.PostgresSystemError,
 )  # fmt: skip
 
 _encode = msgspec.json.Encoder().encode
+_VERSION: Final = b'"version":0'
 
 _COLUMNS = ("id", "subject", "stream", "version", "topic", "topic_version", "recorded_at", "headers", "payload")
 
@@ -65,6 +66,7 @@ class Unit:
         self.keys: dict[UUID, SubjectKey] = {}
         self._key_store = keys
         self._catalogue = catalogue
+        self._time = instant(now)
         self._rows: list[tuple[Any, ...]] = []
         self._answers: list[tuple[UUID, UUID, bytes]] = []
 
@@ -108,11 +110,8 @@ class Unit:
     def _record(self, draft: Draft, context: Context) -> Recorded:
         _refuse_odd_days(draft)
         version, topic_version = self.streams[draft.subject].next(draft.stream, draft.topic)
-        headers = headers_of(draft, context, time=instant(self.now), stream_version=topic_version)
-        payload = _encode(self._sealed(draft))
-        if len(payload) > MAX_PAYLOAD:
-            raise Malformed(f"a fact of type {draft.body.wire} would be {len(payload)} bytes; {MAX_PAYLOAD} are taken")
-        fact = Recorded(headers, payload, draft.topic)
+        headers = headers_of(draft, context, time=self._time, stream_version=topic_version)
+        fact = Recorded(headers, payload_of(draft, self.keys.get(draft.subject), self._catalogue), draft.topic)
         self._rows.append(
             (
                 draft.id,
@@ -123,27 +122,10 @@ class Unit:
                 topic_version,
                 self.now,
                 fact.packed_headers(),
-                payload,
+                fact.payload,
             )
         )
         return fact
-
-    def _sealed(self, draft: Draft) -> dict[str, Any]:
-        data: dict[str, Any] = draft.body.model_dump(mode="json")
-        if draft.body.wire in {CORRECTED, RETRACTED}:
-            for change in (data, *data.get("consequences", ())):
-                if change.get("replacement") is not None:
-                    self._seal(draft.subject, change["replacement"], self._catalogue[change["type"]])
-            return data
-        return self._seal(draft.subject, data, draft.body)
-
-    def _seal(self, subject: UUID, data: dict[str, Any], kind: Any) -> dict[str, Any]:
-        fields = [f for f in kind.personal_fields() if data.get(f) is not None]
-        if not fields:
-            return data
-        if subject not in self.keys:
-            raise Refusal("the key of this record was destroyed; nothing personal can be added to it")
-        return seal_fields(data, fields, self.keys[subject])
 
     def remember(self, command: UUID, subject: UUID, answer: object) -> None:
         """Keep the answer to a command: sent again, it gets the same and changes nothing."""
@@ -171,17 +153,87 @@ class Unit:
         )
 
 
+def payload_of(draft: Draft, key: SubjectKey | None, catalogue: Mapping[str, Any]) -> bytes:
+    """The bytes of a fact, its personal fields sealed.
+
+    Raises `Refusal` where something is to be sealed and there is no key, `Malformed` for more bytes than are taken.
+    """
+    body = draft.body
+    if body.wire in CORRECTIONS:
+        payload = _encode(_correction(draft, key, catalogue))
+    else:
+        fields = [field for field in body.personal_fields() if getattr(body, field) is not None]
+        payload = _encode(_seal(body.model_dump(mode="json"), fields, key)) if fields else _plain(body)
+    if len(payload) > MAX_PAYLOAD:
+        raise Malformed(f"a fact of type {body.wire} would be {len(payload)} bytes; {MAX_PAYLOAD} are taken")
+    return payload
+
+
+def _plain(body: Any) -> bytes:
+    packed: bytes = body.__pydantic_serializer__.to_json(body)
+    return packed
+
+
+def _correction(draft: Draft, key: SubjectKey | None, catalogue: Mapping[str, Any]) -> dict[str, Any]:
+    data: dict[str, Any] = draft.body.model_dump(mode="json")
+    for change in (data, *data.get("consequences", ())):
+        content = change.get("replacement")
+        if content is not None:
+            personal = catalogue[change["type"]].personal_fields()
+            _seal(content, [field for field in personal if content.get(field) is not None], key)
+    return data
+
+
+def _seal(data: dict[str, Any], fields: Sequence[str], key: SubjectKey | None) -> dict[str, Any]:
+    if not fields:
+        return data
+    if key is None:
+        raise Refusal("the key of this record was destroyed; nothing personal can be added to it")
+    return seal_fields(data, fields, key)
+
+
 def _refuse_odd_days(draft: Draft) -> None:
     """A fact that is dated has an ISO day or instant; what is recorded stays for ever."""
     wire, day = draft.body.wire, draft.effective
     if day is None:
-        if draft.body.dated and wire not in {CORRECTED, RETRACTED}:
+        if draft.body.dated and wire not in CORRECTIONS:
             raise Malformed(f"a fact of type {wire} needs the day on which it was so")
         return
     try:
         datetime.fromisoformat(day)
     except ValueError as error:
         raise Malformed(f"a fact of type {wire} has a day that is no ISO date") from error
+
+
+_APPEND = """
+select outcome, reached, answer from append_facts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+"""
+_LOAD = """
+select s.version, s.computed_version, s.topic_versions, c.subject, c.answer, f.topic, f.headers, f.payload
+from (select $1::uuid as subject) w
+left join stream s on s.subject = w.subject
+left join command c on c.id = $2
+left join fact f on f.subject = w.subject
+order by f.topic, f.topic_version
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One subject as it was at one moment: its streams, its facts, and the answer a command was given already."""
+
+    stream: Stream
+    facts: list[Recorded]
+    answer: dict[str, Any] | None
+
+    @property
+    def seen(self) -> int:
+        """How many facts of both streams a decision on this knows of."""
+        return self.stream.version + self.stream.computed_version
+
+
+class Moved(Exception):  # noqa: N818 - a state, not an error
+    """Someone else appended between the loading and the append: decide again."""
 
 
 class Store:
@@ -197,6 +249,61 @@ class Store:
     def on_append(self, listener: Any) -> None:
         """Call `listener` after each commit, so that the relay need not wait for its next look."""
         self._listeners.append(listener)
+
+    async def load(self, connection: asyncpg.Connection, subject: UUID, command: UUID) -> Loaded:
+        """What one command is decided on, without a lock, in one round trip."""
+        rows = await connection.fetch(_LOAD, subject, command)
+        version, computed, topics, _, answer = tuple(rows[0])[:5]
+        stream = Stream(version or 0, computed or 0, json.loads(topics or "{}"))
+        facts = [stored(row["headers"], row["payload"], row["topic"]) for row in rows if row["topic"] is not None]
+        return Loaded(stream, facts, msgspec.json.decode(answer) if answer is not None else None)
+
+    async def append(
+        self,
+        subject: UUID,
+        drafts: Sequence[Draft],
+        context: Context,
+        *,
+        command: UUID,
+        expected: int | None = None,
+        seen: int | None = None,
+        notes: Mapping[str, Any] | None = None,
+        now: datetime | None = None,
+        connection: asyncpg.Connection | None = None,
+    ) -> dict[str, Any]:
+        """Append one command's facts in one round trip: version checked, command remembered, all or nothing.
+
+        `expected` is the stream version that must hold, `seen` the number of facts of both streams. A command already
+        answered gets its first answer, `{subject, version, facts, recorded: [ids], **notes}`. Raises `Moved` where
+        either does not hold, `Refusal` where personal fields cannot be sealed.
+        """
+        moment = now or datetime.now(UTC)
+        key = (await self.keys.of([subject])).get(subject)
+        parts = [self._parts(draft, context, instant(moment), key) for draft in drafts]
+        ids, streams, topics, heads, tails, payloads = zip(*parts, strict=True) if parts else ((),) * 6
+        answer = {"subject": str(subject), "version": 0, "facts": len(ids), "recorded": [str(i) for i in ids]}
+        head, _, tail = _encode({**answer, **(notes or {})}).partition(_VERSION)
+        arguments = (
+            command, subject, expected, seen, moment, ids, streams, topics, heads, tails, payloads,
+            head + _VERSION[:-1], tail,
+        )  # fmt: skip
+        crash.point("store.before_commit")
+        try:
+            outcome, _, answered = await (connection or self.pool).fetchrow(_APPEND, *arguments)
+        except asyncpg.UniqueViolationError as error:
+            raise Moved from error
+        crash.point("store.after_commit")
+        if outcome == "moved":
+            raise Moved
+        if outcome == "appended" and ids:
+            self.appended()
+        first: dict[str, Any] = msgspec.json.decode(answered)
+        return first
+
+    def _parts(self, draft: Draft, context: Context, time: str, key: SubjectKey | None) -> tuple[Any, ...]:
+        _refuse_odd_days(draft)
+        head, tail = parted(headers_of(draft, context, time=time, stream_version=0))
+        return draft.id, draft.stream, draft.topic, head, tail, payload_of(draft, key, self._catalogue)
 
     @asynccontextmanager
     async def unit(

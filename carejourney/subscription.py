@@ -44,7 +44,11 @@ async def _nothing(_: Any) -> None:
 def make_broker(service: str, topics: Sequence[str], projector: Projector | None, settings: Settings) -> KafkaBroker:
     """The broker with the service's one subscription; also what the AsyncAPI document is made from."""
     broker = KafkaBroker(
-        settings.kafka, client_id=service, apply_types=False, logger=None, metadata_max_age_ms=METADATA_MILLISECONDS
+        settings.kafka.split(","),
+        client_id=service,
+        apply_types=False,
+        logger=None,
+        metadata_max_age_ms=METADATA_MILLISECONDS,
     )
     subscriber: Any = broker.subscriber(
         *topics,

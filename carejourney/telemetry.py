@@ -26,17 +26,51 @@ DUPLICATES: Final = Counter(
     "carejourney_duplicates", "Records dropped as already seen.", ["service"], registry=REGISTRY
 )
 UNREADABLE: Final = Counter("carejourney_unreadable", "Records that hold no fact.", ["service"], registry=REGISTRY)
-LAG: Final = Gauge("carejourney_lag_facts", "Records not yet applied.", ["service", "topic"], registry=REGISTRY)
+CONFLICTS: Final = Counter(
+    "carejourney_conflicts", "Records whose place in a lane another fact holds.", ["service"], registry=REGISTRY
+)
+GAPS_HEALED: Final = Counter(
+    "carejourney_gaps_healed", "Gaps filled by asking the owner.", ["service"], registry=REGISTRY
+)
+GAPS_ASKED: Final = Counter(
+    "carejourney_gaps_asked", "Times an owner was asked for what a lane lacks.", ["service", "outcome"],
+    registry=REGISTRY,
+)  # fmt: skip
+REDRIVEN: Final = Counter(
+    "carejourney_redriven_lanes", "Parked lanes tried again by hand.", ["service", "outcome"], registry=REGISTRY
+)
+# All projections of a service come as far in the same transaction, so what holds of the service holds of each.
+LAG: Final = Gauge(
+    "carejourney_lag_facts", "Records not yet applied.", ["service", "topic", "partition"], registry=REGISTRY
+)
+LAG_SECONDS: Final = Gauge(
+    "carejourney_lag_seconds", "Age of the oldest record not yet applied.", ["service", "topic", "partition"],
+    registry=REGISTRY,
+)  # fmt: skip
 PARKED: Final = Gauge("carejourney_parked_lanes", "Lanes that wait for a person.", ["service"], registry=REGISTRY)
 BATCH_SECONDS: Final = Histogram(
     "carejourney_batch_seconds", "Time to apply one batch.", ["service"], registry=REGISTRY
 )
 FENCED: Final = Counter("carejourney_fenced", "Batches dropped as no longer ours.", ["service"], registry=REGISTRY)
+LOG_LOST: Final = Counter(
+    "carejourney_log_lost", "Losses of what Kafka had acknowledged.", ["service", "topic"], registry=REGISTRY
+)
+TIMER_AGE: Final = Gauge(
+    "carejourney_timer_age_seconds", "For how long the oldest timer that is due has waited.", ["service"],
+    registry=REGISTRY,
+)  # fmt: skip
+HELD_BACK: Final = Gauge(
+    "carejourney_oldest_transaction_seconds", "For how long one open transaction has held the relay back.", ["service"],
+    registry=REGISTRY,
+)  # fmt: skip
 TIMERS_FIRED: Final = Counter("carejourney_timers_fired", "Timers that came due.", ["service"], registry=REGISTRY)
 
 COMMAND_SPAN: Final = "carejourney.command"
+# Of a batch, and of each of its facts in the trace that the fact belongs to.
 RELAY_SPAN: Final = "carejourney.relay"
+PUBLISH_SPAN: Final = "carejourney.publish"
 APPLY_SPAN: Final = "carejourney.apply"
+FACT_SPAN: Final = "carejourney.fact"
 
 tracer: Final = trace.get_tracer("carejourney")
 
@@ -53,11 +87,3 @@ def set_up_tracing(service: str) -> None:
     provider = TracerProvider(resource=Resource.create({"service.name": f"carejourney-{service}"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
-
-
-def traceparent() -> str | None:
-    """The W3C trace context of the current span, for the envelope."""
-    context = trace.get_current_span().get_span_context()
-    if not context.is_valid:
-        return None
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"

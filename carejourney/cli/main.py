@@ -14,9 +14,11 @@ from carejourney.cli import importing, lagging, reading
 from carejourney.cli.arguments import authority_code
 from carejourney.cli.connecting import DEFAULT_DATA, AsJson, ConnectionProblem, Data, installation, issuer_key
 from carejourney.cli.demonstrating import demonstrate, make_sample
+from carejourney.cli.parking import parked, redrive
 from carejourney.cli.printing import printing
 from carejourney.cli.provisioning import migrate_service, provision_server
 from carejourney.cli.rebuilding import rebuild
+from carejourney.cli.republishing import republish
 from carejourney.cli.running import run_service
 from carejourney.embedded.layout import GREATEST_BASE, LEAST_BASE
 from carejourney.logs import set_up_logs
@@ -31,6 +33,9 @@ app = typer.Typer(
 app.add_typer(importing.app, name="import")
 app.command("history")(reading.history)
 app.command("rebuild")(rebuild)
+app.command("republish")(republish)
+app.command("parked")(parked)
+app.command("redrive")(redrive)
 
 PortBase = Annotated[
     int | None,
@@ -138,6 +143,14 @@ def lag(*, as_json: AsJson = False, data: Data = DEFAULT_DATA) -> None:
 
 
 @app.command()
+def verify(*, as_json: AsJson = False, data: Data = DEFAULT_DATA) -> None:
+    """Compare stores, Kafka, copies and projections, fact by fact; exit status 1 where something differs."""
+    from carejourney.cli.verifying import verify_everything  # noqa: PLC0415 - loads what services load
+
+    raise typer.Exit(verify_everything(data, as_json=as_json))
+
+
+@app.command()
 def sample(
     *,
     children: Annotated[int, typer.Option(min=1, help="Children in care on the last 31 March.")] = 200,
@@ -159,6 +172,10 @@ def bench(
     authority: Annotated[
         str, typer.Option(parser=authority_code, metavar="CODE", help="Whose return it is.")
     ] = "E08000025",
+    only: Annotated[
+        list[str] | None, typer.Option(help="Measure this path alone; may be repeated. A wrong one lists them.")
+    ] = None,
+    publish: Annotated[bool, typer.Option("--publish", help="Write table and chart into docs/performance.*.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the benchmarks of the source repository; exit status 1 where a goal was not met."""
@@ -166,7 +183,7 @@ def bench(
         runner = importlib.import_module("tests.bench.runner")
     except ModuleNotFoundError as error:
         raise ConnectionProblem("the benchmarks are in the source repository: run this in a clone of it") from error
-    raise typer.Exit(runner.run(folder, authority, as_json=as_json))
+    raise typer.Exit(runner.run(folder, authority, as_json=as_json, only=only or (), published=publish))
 
 
 def main() -> None:

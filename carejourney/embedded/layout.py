@@ -165,6 +165,8 @@ def service_environment(folders: Folders, ports: Ports, service: str, passwords:
         "CAREJOURNEY_PORT": str(ports.services[service]),
         "CAREJOURNEY_JWKS_FILE": str(folders.jwks),
         "CAREJOURNEY_TOPIC_REPLICATION": "1",
+        "CAREJOURNEY_ISSUER_KEY_FILE": str(folders.issuer),
+        "CAREJOURNEY_OWNERS": json.dumps({name: service_url(ports, name) for name in ports.services}),
         "CAREJOURNEY_INSTANCE": f"{service}-0",
         **{f"CAREJOURNEY_PUBLIC_{name.upper()}_URL": service_url(ports, name) for name in ports.services},
     }

@@ -22,7 +22,7 @@ LONGEST_PAUSE = 10.0
 # A part that ran this long has earned a quick restart again.
 STEADY = 30.0
 _PARTS = ("database", "kafka", "relay", "projector")
-_NOT_WORKING = frozenset({"starting", "away", "unknown", "waiting", "held", "stuck", "ended"})
+_NOT_WORKING = frozenset({"starting", "away", "read-only", "unknown", "waiting", "held", "stuck", "ended"})
 # A little longer than a service takes at most to end its requests.
 _LONGEST_DRAIN = 25.0
 
@@ -127,4 +127,5 @@ def _notes(body: bytes) -> list[str]:
     except ValueError:
         return []
     told = ((part, said.get(part)) for part in _PARTS)
-    return [f"{part} {state}" for part, state in told if state in _NOT_WORKING]
+    again = (f"publishing {topic} again: {reason}" for topic, reason in said.get("republishing", {}).items())
+    return [*(f"{part} {state}" for part, state in told if state in _NOT_WORKING), *again]

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
-from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixLoader
 
 from carejourney.access import Caller, caller
 from carejourney.errors import Malformed, Refusal, Unauthenticated
@@ -29,10 +29,9 @@ POLICY: Final = {
 @cache
 def _environment(service: str) -> Environment:
     """Templates of one service, of the shared layout, and the components of GOV.UK Frontend."""
-    own = PackageLoader(f"services.{service}")
     components = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
     environment = Environment(
-        loader=ChoiceLoader([own, PackageLoader("carejourney.web"), components]),
+        loader=ChoiceLoader([*_own(service), PackageLoader("carejourney.web"), components]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -40,6 +39,14 @@ def _environment(service: str) -> Environment:
     environment.filters.update(FILTERS)
     environment.globals["asset"] = asset_path
     return environment
+
+
+def _own(service: str) -> list[BaseLoader]:
+    """Where the service's own templates are; a service need have none."""
+    try:
+        return [PackageLoader(f"services.{service}")]
+    except (ImportError, ValueError):
+        return []
 
 
 def render(request: Request, template_name: str, *, status: int = 200, **context: object) -> HTMLResponse:

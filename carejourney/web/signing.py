@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from carejourney.access import COOKIE, Caller, Verifier
 from carejourney.errors import Forbidden, Unauthenticated
 from carejourney.web.assets import add_assets
-from carejourney.web.pages import page_router, render
+from carejourney.web.pages import SignInNeeded, page_router, render
 
 LONGEST_TOKEN: Final = 3_800
 LONGEST_FORM: Final = 16_384
@@ -45,13 +45,13 @@ def page_routes(home: str) -> APIRouter:
 
     @router.post("/sign-in")
     async def sign_in(request: Request) -> Response:
-        _refuse_foreign_form(request)
-        form = await _fields(request)
+        refuse_foreign_form(request)
+        form = await form_fields(request)
         return await _signed_in(request, form.get("token", "").strip(), safe_next(form.get("next", ""), home))
 
     @router.post("/sign-out")
     async def sign_out(request: Request) -> Response:
-        _refuse_foreign_form(request)
+        refuse_foreign_form(request)
         answer = RedirectResponse("/sign-in", status_code=303)
         answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=_secure(request))
         return answer
@@ -89,15 +89,30 @@ async def _fault(request: Request, token: str) -> str | None:
     return None if who.roles else "The token carries no role"
 
 
-async def _fields(request: Request) -> dict[str, str]:
+async def form_fields(request: Request) -> dict[str, str]:
+    """The fields of a form that was sent, each once; a form that is too long is cut."""
     body = (await request.body())[:LONGEST_FORM].decode("utf-8", "replace")
     return {name: values[0] for name, values in parse_qs(body, keep_blank_values=True, max_num_fields=10).items()}
 
 
-def _refuse_foreign_form(request: Request) -> None:
+def refuse_foreign_form(request: Request) -> None:
     """A browser says where a form was sent from; another site must not sign a reader in or out."""
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise Forbidden("this form was sent from another site")
+
+
+async def form_caller(request: Request) -> Caller:
+    """The caller of a form: FastAPI dependency. The cookie is enough where the form is one of our own pages."""
+    refuse_foreign_form(request)
+    token = request.cookies.get(COOKIE)
+    if not token:
+        raise SignInNeeded("sign in first")
+    verifier: Verifier = request.app.state.verifier
+    try:
+        request.state.who = who = await verifier.check(token)
+    except Unauthenticated as error:
+        raise SignInNeeded(error.detail) from error
+    return who
 
 
 def _refuse_link_in_production(request: Request) -> None:

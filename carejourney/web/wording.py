@@ -1,7 +1,7 @@
 """How values are worded on a page: dates as people write them, counts with their noun."""
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 
@@ -13,10 +13,18 @@ def day(value: date | datetime | str | None) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
+def moment(value: str | None) -> str:
+    """`3 March 2026, 14:05 UTC` for an ISO instant; an empty text for nothing."""
+    if not value:
+        return ""
+    at = datetime.fromisoformat(value).astimezone(UTC)
+    return f"{day(at)}, {at:%H:%M} UTC"
+
+
 def counted(number: int, noun: str) -> str:
     """`1 child` or `1,204 days`: the noun is given in the singular."""
     plural = {"child": "children"}.get(noun, f"{noun}s")
     return f"{number:,} {noun if number == 1 else plural}"
 
 
-FILTERS: Final[Mapping[str, Callable[..., str]]] = {"day": day, "counted": counted}
+FILTERS: Final[Mapping[str, Callable[..., str]]] = {"day": day, "moment": moment, "counted": counted}

@@ -13,9 +13,12 @@ _DAY_LENGTH: Final = 10
 
 def day_of(effective: str) -> str:
     """The day, in England, of an ISO day or instant."""
-    if len(effective) == _DAY_LENGTH:
-        return effective
-    return datetime.fromisoformat(effective).astimezone(LONDON).date().isoformat()
+    return effective if len(effective) == _DAY_LENGTH else _day_in_england(effective)
+
+
+@lru_cache(maxsize=65_536)
+def _day_in_england(moment: str) -> str:
+    return datetime.fromisoformat(moment).astimezone(LONDON).date().isoformat()
 
 
 @lru_cache(maxsize=4096)

@@ -3,8 +3,9 @@
 Two systems, or two authorities of one system, that were told the same have the same canonical tables and topics. A
 fact is called by its type, day, child and content; a child by its local id without the prefix its test gave it.
 
-Left out: how far relays and consumers have come (`relay_mark`, `checkpoint`), which depends on how often something was
-sent; and of `command` all but how many facts each child's commands were answered with, as a second run is new commands.
+Left out: how far relays, consumers and rebuilds have come (`relay_mark`, `checkpoint` and their kin), which depends on
+how often something was sent; and of `command` all but how many facts each child's commands were answered with, as a
+second run is new commands.
 """
 
 import hashlib
@@ -27,7 +28,12 @@ from events.catalogue import CATALOGUE, TOPICS
 Canonical = dict[str, Counter[str]]
 
 PERSONAL: Final = sorted({name for cls in CATALOGUE.values() for name in cls.personal_fields()})
-PROGRESS: Final = frozenset({"relay_mark", "checkpoint", "alembic_version", "command"})
+PROGRESS: Final = frozenset(
+    {
+        "relay_mark", "relayed", "republication", "checkpoint", "alembic_version", "command", "rebuild_run",
+        "rebuild_kept",
+    }
+)  # fmt: skip
 WHEN_AND_WHERE: Final = frozenset({"position", "transaction_id", "arrival", "traceparent"})
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")

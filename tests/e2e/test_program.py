@@ -79,6 +79,32 @@ def test_nothing_is_behind_and_no_lane_is_parked(installation: Installation, tol
     assert {one["parked"] for one in lag["projections"]} == {0}
 
 
+def test_everything_is_equal_also_after_it_was_published_again(installation: Installation, told: Told) -> None:
+    assert told.authority
+    before = installation.told("verify")
+    begun = json.loads(installation.run("republish placement --topic care.placement --json"))
+    installation.settle()
+    after = installation.told("verify")
+
+    assert begun == [{"service": "placement", "topics": ["care.placement"]}]
+    assert (before["equal"], after["equal"]) == (True, True)
+    (topic,) = [one for one in after["topics"] if one["topic"] == "care.placement"]
+    assert topic["duplicates"] >= topic["facts"] > 0
+    assert topic["hash"] == topic["kafka_hash"]
+
+
+def test_a_rebuild_can_be_looked_at_first_and_has_nothing_to_take_back(installation: Installation, told: Told) -> None:
+    assert told.authority
+    (looked,) = json.loads(installation.run("rebuild journey --dry-run --json"))
+    installation.run("rebuild journey --forget")
+    refused = installation.start("rebuild journey children --roll-back")
+    _, errors = refused.communicate(timeout=60)
+
+    assert (looked["switched"], looked["different"]) == (False, 0)
+    assert refused.returncode == 1
+    assert "nothing is kept" in errors
+
+
 def test_a_folder_that_is_refused_ends_with_status_one_and_says_why(installation: Installation, tmp_path: Path) -> None:
     process = installation.start("import ssda903", tmp_path / "nowhere", "--authority", "E06999998", "--json")
     output, _ = process.communicate(timeout=60)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from pydantic import SecretStr
 
-from carejourney.chassis_schema import upgrade_v1
+from carejourney.chassis_schema import upgrade_v1, upgrade_v2, upgrade_v3, upgrade_v4
 from carejourney.envelope import Draft, Recorded
 from carejourney.operations import Operations
 from carejourney.projection import Projection, Secrets
@@ -142,7 +142,8 @@ class Probe:
             partitions = [TopicPartition(self.topic, p) for p in range(self.settings.topic_partitions)]
             consumer.assign(partitions)
             found: list[ConsumerRecord] = []
-            left = sum((await consumer.end_offsets(partitions)).values())
+            begins, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+            left = sum(ends.values()) - sum(begins.values())
             while len(found) < left:
                 for batch in (await consumer.getmany(timeout_ms=500)).values():
                     found.extend(batch)
@@ -205,7 +206,7 @@ async def make_probe(surroundings: Surroundings, name: str) -> Probe:
     owner_dsn = surroundings.dsn(f"{name}_owner", name)
     owner = await asyncpg.connect(owner_dsn)
     try:
-        for statement in (*upgrade_v1(name), *OWN_TABLES):
+        for statement in (*upgrade_v1(name), *upgrade_v2(name), *upgrade_v3(name), *upgrade_v4(name), *OWN_TABLES):
             await owner.execute(statement.replace("{role}", name) if "{role}" in statement else statement)
     finally:
         await owner.close()

@@ -22,7 +22,9 @@ METRICS = (
     "carejourney_relay_leader", "carejourney_facts_applied_total", "carejourney_duplicates_total",
     "carejourney_unreadable_total", "carejourney_lag_facts", "carejourney_parked_lanes",
     "carejourney_batch_seconds_count", "carejourney_fenced_total", "carejourney_timers_fired_total",
-    "carejourney_part_works",
+    "carejourney_part_works", "carejourney_lag_seconds", "carejourney_timer_age_seconds",
+    "carejourney_oldest_transaction_seconds", "carejourney_log_lost_total", "carejourney_conflicts_total",
+    "carejourney_gaps_healed_total", "carejourney_gaps_asked_total", "carejourney_redriven_lanes_total",
 )  # fmt: skip
 
 

@@ -1,16 +1,18 @@
 """Reactions and durable timers: once for each occurrence, whatever happens to the process that waits."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
 
-from carejourney.envelope import instant
-from carejourney.reactions import Outcome, Reaction, Situation
+from carejourney.envelope import Draft, instant
+from carejourney.reactions import TIMER_BATCH, Outcome, Reaction, Situation
 from carejourney.service import Running
 from events.health import HealthAssessmentHeld, HealthOutcomesReported
 from events.placement import ChildLeftCare, ConvictionRecorded
+from tests.builders import a_context
 from tests.integration.chassis.probe import ODD_YEAR, Probe, children, parked, says, tallies, until
 
 REVIEW = HealthAssessmentHeld(kind="review")
@@ -22,16 +24,21 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = datetime(2026, 6, 1, tzinfo=UTC)
+        self.fault: Exception | None = None
+        self.asked = asyncio.Event()
 
     def __call__(self) -> datetime:
+        if self.fault:
+            self.asked.set()
+            raise self.fault
         return self.now
 
 
-def reminder(probe: Probe) -> Reaction:
+def reminder(probe: Probe, odd_year: int | None = ODD_YEAR) -> Reaction:
     """A week after each assessment one fact is recorded; it cannot take the outcomes of one year."""
 
     def decide(situation: Situation) -> Outcome:
-        if any(f.data.get("year") == ODD_YEAR for f in situation.heard):
+        if odd_year and any(f.data.get("year") == odd_year for f in situation.heard):
             raise ZeroDivisionError
         days = {datetime.fromisoformat(f"{f.effective}T00:00:00+00:00") for f in situation.heard if f.effective}
         due = sorted(day + timedelta(days=7) for day in days)
@@ -74,6 +81,74 @@ async def test_a_timer_fires_once_with_two_schedulers(probe: Probe) -> None:
         await asyncio.gather(*(fire(running) for _ in range(4)))
         assert [await reminded(running, child) for child in found] == [1] * 5
         assert (await fire(running), await timers(running)) == (0, 0)
+
+
+DUE_AT_ONCE = 2_000
+
+
+async def weekly(running: Running, clock: Clock, count: int) -> list[UUID]:
+    """Children with a timer each, all of them due."""
+    found = await children(running, count)
+    topic = running.parts.topics[0]
+    async with running.store.unit(found) as unit:
+        for child in found:
+            unit.append([Draft(child, REVIEW, "2026-05-30", topic)], a_context(source=running.parts.name))
+    await until_timers(running, count)
+    clock.now += timedelta(days=30)
+    return found
+
+
+async def until_timers(running: Running, count: int) -> None:
+    async def set_() -> bool:
+        return await timers(running) == count
+
+    await until(set_, f"{count} timers", 60)
+
+
+async def test_a_week_down_is_caught_up_in_batches_that_let_commands_through(probe: Probe) -> None:
+    clock = Clock()
+    async with probe.running(reactions=(reminder(probe),), clock=clock) as running:
+        found = await weekly(running, clock, DUE_AT_ONCE)
+        assert len(found) == DUE_AT_ONCE
+        (other,) = await children(running, 1)
+        waited: list[float] = []
+
+        async def caught_up() -> bool:
+            begun = time.monotonic()
+            await says(running, other, ChildLeftCare(reason="E4A"))
+            waited.append(time.monotonic() - begun)
+            return await timers(running) == 0
+
+        await until(caught_up, "every timer fired", 60)
+        assert max(waited) < 2
+        assert len(waited) > DUE_AT_ONCE / TIMER_BATCH / 2
+        await probe.caught_up(running, 60)
+        assert await convicted(running) == DUE_AT_ONCE
+
+
+async def convicted(running: Running) -> int:
+    return int(
+        await running.pool.fetchval(
+            "select count(*) from fact where position(convert_to($1, 'UTF8') in headers) > 0", CONVICTED
+        )
+    )
+
+
+async def test_a_scheduler_waits_out_what_is_away_and_fires_what_came_due(probe: Probe) -> None:
+    clock = Clock()
+    async with probe.running(reactions=(reminder(probe),), clock=clock) as running:
+        (child,) = await children(running, 1)
+        await says(running, child, REVIEW, on="2026-05-30")
+        await until_timers(running, 1)
+        clock.fault = ConnectionResetError()
+        await asyncio.wait_for(clock.asked.wait(), 10)
+        clock.fault = None
+        clock.now += timedelta(days=30)
+
+        async def fired() -> bool:
+            return await reminded(running, child) == 1
+
+        await until(fired, "the timer after the fault")
 
 
 async def test_a_timer_outlives_the_process_that_set_it(probe: Probe) -> None:

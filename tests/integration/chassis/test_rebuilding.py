@@ -11,7 +11,10 @@ from events.health import HealthAssessmentHeld, HealthOutcomesReported
 from tests.integration.chassis.probe import ODD_YEAR, TALLIES, Probe, children, parked, says, tallies, until
 
 HELD = HealthAssessmentHeld(kind="review")
-SAME = {"projection": "tally", "different": 0, "missing": 0, "left_over": 0, "parked": 0}
+SAME = {
+    "projection": "tally", "different": 0, "missing": 0, "left_over": 0, "columns": {}, "examples": [], "parked": 0,
+    "resumed": False, "switched": True,
+}  # fmt: skip
 
 
 async def heard(probe: Probe, running: Running, count: int = 3) -> list[UUID]:

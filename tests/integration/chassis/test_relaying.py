@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from carejourney.relay import Relay, partition_of, relay_producer
+from carejourney.batching import partition_of
+from carejourney.relay import Relay, relay_producer
 from carejourney.service import Running
 from carejourney.subscription import ensure_topics
 from events.health import HealthAssessmentHeld

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 
 from carejourney.restating import beyond, said_later, stated_year
@@ -36,7 +37,7 @@ def test_a_fact_is_said_later_only_by_the_return_of_a_later_year() -> None:
     [start] = [f for f in told((2025, an_episode("2024-06-01"))).own if f.type == "placement.episode_started"]
     assert [said_later(start, year) for year in (2024, 2025, 2026)] == [True, False, False]
     assert stated_year(start) == 2025
-    recorded = replace(start, stated_in=None)
+    recorded = msgspec.structs.replace(start, stated_in=None)
     assert (said_later(recorded, 2024), said_later(None, 2024), stated_year(recorded)) == (False, False, None)
 
 
@@ -55,7 +56,8 @@ def test_a_return_cannot_unsay_what_a_later_one_said_or_what_came_after_its_year
     stated_in: str | None, effective: str, *, kept: bool
 ) -> None:
     [start] = [f for f in told((2025, an_episode("2024-06-01"))).own if f.type == "placement.episode_started"]
-    assert beyond(replace(start, stated_in=stated_in, effective=effective), 2025) is kept
+    said = msgspec.structs.replace(start, stated_in=stated_in, effective=effective)
+    assert beyond(said, 2025) is kept
 
 
 def test_an_episode_stated_again_by_the_same_or_a_newer_year_is_as_that_one_says() -> None:

@@ -34,7 +34,10 @@ def secrets_of(folder: Path) -> list[dict[str, object]]:
         secret("carejourney-admin", CAREJOURNEY_ADMIN_DATABASE_URL=url("postgres", admin, "postgres")),
         secret("carejourney-passwords", **passwords),
         secret("carejourney-master-key", **{"master.key": (folder / "master.key").read_text()}),
-        secret("carejourney-development-issuer", **{"jwks.json": (folder / "jwks.json").read_text()}),
+        secret(
+            "carejourney-development-issuer",
+            **{name: (folder / name).read_text() for name in ("jwks.json", "issuer.json")},
+        ),
     ]
     for role in SERVICES:
         service, owner = role.replace("_", "-"), f"{role}_owner"

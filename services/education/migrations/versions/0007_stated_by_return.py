@@ -3,7 +3,7 @@ from alembic import op
 from carejourney.stated import upgrade_stated
 
 revision = "0007"
-down_revision = "0002"
+down_revision = "0006"
 
 
 def upgrade() -> None:

@@ -1,0 +1,134 @@
+"""Whether Kafka still holds what it acknowledged: each partition against what the relay remembers of it.
+
+A topic that was deleted, made anew, cut at either end, or whose last fact is another one by now has lost something.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from carejourney.checkpoints import Place, id_of
+from carejourney.settings import Settings
+from carejourney.subscription import ensure_topics
+
+REQUEST_MILLISECONDS: Final = 5_000
+READ_SECONDS: Final = 15.0
+UNKNOWN_TOPIC: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A partition as it was: where its log began, and the last fact acknowledged in it (None: not known)."""
+
+    begin: int
+    last: int
+    fact: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A topic that no longer holds what it held, why we say so, and where its partitions begin now."""
+
+    topic: str
+    reason: str
+    begins: Mapping[int, int]
+
+
+class LogWatch:
+    """Looks at the topics one service publishes on. `open` before the first look, `close` after the last."""
+
+    def __init__(self, topics: Sequence[str], settings: Settings) -> None:
+        self._topics = topics
+        self._settings = settings
+        self._admin: AIOKafkaAdminClient | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def open(self) -> None:
+        common: dict[str, Any] = {
+            "bootstrap_servers": self._settings.kafka, "request_timeout_ms": REQUEST_MILLISECONDS,
+        }  # fmt: skip
+        self._admin = AIOKafkaAdminClient(**common)
+        await self._admin.start()
+        self._consumer = AIOKafkaConsumer(**common, enable_auto_commit=False, max_partition_fetch_bytes=262_144)
+        await self._consumer.start()
+
+    async def close(self) -> None:
+        if self._consumer is not None:
+            await self._consumer.stop()
+        if self._admin is not None:
+            await self._admin.close()
+        self._admin = self._consumer = None
+
+    async def look(self, remembered: Mapping[Place, Remembered], *, closely: bool = False) -> list[Loss]:
+        """The topics that have lost something; those that are missing are made again first.
+
+        Looking `closely` also reads the last fact of each partition. Raises KafkaError while the broker is away.
+        """
+        there = await self._partitions()
+        missing = sorted(set(self._topics) - there.keys())
+        if missing:
+            await ensure_topics(self._topics, self._settings)
+            there = await self._partitions()
+        losses = {topic: "the topic was gone" for topic in missing if any(t == topic for t, _ in remembered)}
+        begins, ends = await self._bounds(there)
+        for place, was in remembered.items():
+            reason = _lost(was, begins.get(place), ends.get(place))
+            if reason:
+                losses.setdefault(place[0], reason)
+        if closely:
+            for topic in await self._other_facts({p: r for p, r in remembered.items() if p[0] not in losses}):
+                losses[topic] = "its last fact is another one"
+        return [Loss(t, reason, {p: b for (name, p), b in begins.items() if name == t}) for t, reason in losses.items()]
+
+    async def _partitions(self) -> dict[str, int]:
+        assert self._admin is not None  # noqa: S101 - opened by the relay
+        found = await self._admin.describe_topics(list(self._topics))
+        return {topic["topic"]: len(topic["partitions"]) for topic in found if not topic["error_code"]}
+
+    async def _bounds(self, there: Mapping[str, int]) -> tuple[dict[Place, int], dict[Place, int]]:
+        assert self._consumer is not None  # noqa: S101 - as above
+        places = [TopicPartition(topic, n) for topic, count in there.items() for n in range(count)]
+        begins = await self._consumer.beginning_offsets(places)
+        ends = await self._consumer.end_offsets(places)
+        return ({(p.topic, p.partition): o for p, o in found.items()} for found in (begins, ends))  # type: ignore[return-value]
+
+    async def _other_facts(self, remembered: Mapping[Place, Remembered]) -> set[str]:
+        """Topics in which the fact at a remembered offset is not the remembered one."""
+        assert self._consumer is not None  # noqa: S101 - as above
+        wanted = {TopicPartition(*place): r for place, r in remembered.items() if r.fact is not None}
+        if not wanted:
+            return set()
+        self._consumer.assign(list(wanted))
+        for tp, was in wanted.items():
+            self._consumer.seek(tp, was.last)
+        others: set[str] = set()
+        async with asyncio.timeout(READ_SECONDS):
+            while wanted:
+                for tp, records in (await self._consumer.getmany(timeout_ms=500)).items():
+                    if tp in wanted:
+                        was = wanted.pop(tp)
+                        if records[0].offset != was.last or id_of(records[0]) != was.fact:
+                            others.add(tp.topic)
+                    self._consumer.pause(tp)
+        self._consumer.unsubscribe()
+        return others
+
+
+def _lost(was: Remembered, begin: int | None, end: int | None) -> str | None:
+    if begin is None or end is None:
+        return "a partition was gone"
+    if end <= was.last:
+        return "its end was cut off, or it was made anew"
+    if begin > was.begin:
+        return "its beginning was cut off"
+    return None
+
+
+def overtaken(remembered: Mapping[Place, Remembered], first: Mapping[Place, int]) -> Iterable[Place]:
+    """Places whose newly acknowledged facts lie where others lay before: the log was made anew meanwhile."""
+    return (p for p, offset in first.items() if p in remembered and 0 <= offset <= remembered[p].last)

@@ -1,0 +1,12 @@
+"""A test's service as the verification sees it."""
+
+from carejourney.verify import Place, Source
+from tests.integration.chassis.probe import Probe
+
+
+def place_of(probe: Probe) -> Place:
+    parts, settings = probe.parts(), probe.settings
+    source = Source(
+        probe.name, probe.database, parts.topics, parts.listens, parts.keeps, tuple(parts.projections), parts.catalogue
+    )
+    return Place([source], settings.kafka, settings.keys_database_url.get_secret_value(), settings.key_file)
