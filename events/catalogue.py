@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from events import correction, education, health, leaving_care, missing, placement, planning
+from events import correction, education, health, journey, leaving_care, missing, placement, planning
 from events.event import Fact
 
-MODULES = (placement, missing, planning, education, health, leaving_care, correction)
+MODULES = (placement, missing, planning, education, health, leaving_care, journey, correction)
 
 
 def _classes() -> Iterator[type[Fact]]:

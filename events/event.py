@@ -4,11 +4,27 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import with_info_after_validator_function
 
 from events.codes import CodeSet
+from events.strictness import kinds_of, refuse_guesses, refuse_seal, with_allowed
+from events.upcasting import Content, Upcast, lifted, refuse_broken_chain
 
 
 class Sensitivity(StrEnum):
@@ -25,9 +41,29 @@ class Personal:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """Marks a field whose values come from a statutory code set."""
+    """Marks a field whose values come from a code set; a code the set has never had is refused."""
 
     codes: CodeSet
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return with_info_after_validator_function(self._known, handler(source))
+
+    def _known(self, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None or self.codes.known(value):
+            return value
+        raise PydanticCustomError(
+            "unknown_code",
+            "{field} is not a code of {codes}: it must be one of {allowed}",
+            {"field": info.field_name, "codes": self.codes.name, "allowed": ", ".join(self.codes.codes)},
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        described = handler(schema)
+        string = next((option for option in described.get("anyOf", ()) if option.get("type") == "string"), described)
+        if self.codes.open_pattern is None:
+            string["enum"] = list(self.codes.codes)
+        described["x-codes"] = {"set": self.codes.name, "meanings": {c.code: c.meaning for c in self.codes}}
+        return described
 
 
 PersonalText = Annotated[str, Personal()]
@@ -35,9 +71,20 @@ PersonalDate = Annotated[date, Personal()]
 Identifier = Annotated[
     str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 ]
+URN_PATTERN = r"^(?:[A-Za-z]{0,3}[0-9]{1,9}|[Xx]{7})$"
+Urn = Annotated[
+    str,
+    Field(
+        pattern=URN_PATTERN,
+        description="Unique reference number: digits, after letters such as SC or none; XXXXXXX where there is none.",
+    ),
+]
+AreaCode = Annotated[str, StringConstraints(pattern="^[A-Z][0-9]{8}$")]
 CollectionYear = Annotated[int, Field(ge=2000, le=2100, description="Year Y covers 1 April Y-1 to 31 March Y.")]
 
 Edge = Literal["start", "end", "point"]
+SubjectKind = Literal["child", "agency", "provider"]
+RecordedBy = Literal["family", "derived", "timer", "register", "reading", "correction"]
 
 
 class Fact(BaseModel):
@@ -45,24 +92,67 @@ class Fact(BaseModel):
 
     `edge` says whether the fact starts or ends an interval of its lane, or stands alone: on one day ends come before
     starts. `dated` is false for facts that hold for the whole life and so have no effective date.
+
+    `recorded_by` says how it comes to be recorded: by the command of its `family` (`command` names a shorter one, where
+    there is one), by a timer, the register or a reading, or derived from other facts. `link` is the field that names a
+    fact of the type `linked`: for an end the one it ends. `ahead` facts may be effective in the future; of `once` facts
+    one stands at a time. `subject_kind` is whom it is about. `sources` are the requirements that ask for it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     wire: ClassVar[str]
     version: ClassVar[int] = 1
+    upcasts: ClassVar[tuple[Upcast, ...]] = ()
     topic: ClassVar[str]
     lane: ClassVar[str]
     edge: ClassVar[Edge] = "point"
     dated: ClassVar[bool] = True
     sensitivity: ClassVar[Sensitivity] = Sensitivity.STANDARD
+    family: ClassVar[str]
+    recorded_by: ClassVar[RecordedBy] = "family"
+    command: ClassVar[str | None] = None
+    link: ClassVar[str | None] = None
+    linked: ClassVar["type[Fact] | None"] = None
+    ahead: ClassVar[bool] = False
+    once: ClassVar[bool] = False
+    readers: ClassVar[tuple[str, ...] | None] = None
+    subject_kind: ClassVar[SubjectKind] = "child"
+    sources: ClassVar[tuple[str, ...]] = ()
 
-    def model_post_init(self, _context: Any) -> None:
-        """Refuse a code that its statutory set has never had."""
-        for name, codes in self.coded_fields().items():
-            value = getattr(self, name)
-            if value is not None and not codes.known(value):
-                raise ValueError(f"{name} of {self.wire} is not a code of {codes.name}")
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        if "wire" in vars(cls):
+            refuse_broken_chain(cls.wire, cls.version, cls.upcasts)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _naming_what_is_allowed(cls, said: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(said)
+        except ValidationError as error:
+            if all(one["type"] != "extra_forbidden" for one in error.errors()):
+                raise
+            raise with_allowed(error, getattr(cls, "wire", cls.__name__), list(cls.model_fields)) from error
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_such(cls, value: Any, info: ValidationInfo) -> Any:
+        name = info.field_name or ""
+        refuse_guesses(value, cls._kinds()[name])
+        if name not in cls.personal_fields():
+            refuse_seal(value)
+        return value
+
+    @classmethod
+    @cache
+    def _kinds(cls) -> dict[str, frozenset[Any]]:
+        return {name: kinds_of(field.annotation) for name, field in cls.model_fields.items()}
+
+    @classmethod
+    def newest(cls, content: Content, version: int) -> Content:
+        """A content of a version as the newest version says it; the same object where there is nothing to do."""
+        return lifted(cls.upcasts, content, version)
 
     @classmethod
     def owner(cls) -> str:
@@ -70,9 +160,21 @@ class Fact(BaseModel):
         return OWNERS[cls.wire.partition(".")[0]]
 
     @classmethod
+    def remedy(cls) -> str | None:
+        """What to do instead of recording or correcting it by hand; None where its family's command does it."""
+        return REMEDIES.get(cls.recorded_by)
+
+    @classmethod
     def destination(cls) -> str:
         """The Kafka topic: the lane's own, or its restricted twin."""
         return f"{cls.topic}.restricted" if cls.sensitivity is Sensitivity.RESTRICTED else cls.topic
+
+    @classmethod
+    def subscribers(cls) -> tuple[str, ...]:
+        """The roles that may subscribe to it: those of its topic, fewer where it is restricted."""
+        if cls.readers is not None:
+            return cls.readers
+        return WHOLE_RECORD if cls.sensitivity is Sensitivity.RESTRICTED else (*WHOLE_RECORD, *READERS[cls.topic])
 
     @classmethod
     @cache
@@ -103,4 +205,22 @@ OWNERS = {
     "health": "health",
     "leaving_care": "leaving_care",
     "journey": "journey",
+}
+WHOLE_RECORD = ("social-work", "review")
+READERS: dict[str, tuple[str, ...]] = {
+    "*": (),
+    "care.placement": ("virtual-school", "health", "leaving-care"),
+    "care.missing": ("virtual-school",),
+    "care.planning": ("virtual-school", "health", "leaving-care"),
+    "care.education": ("virtual-school", "leaving-care"),
+    "care.health": ("health",),
+    "care.leaving-care": ("leaving-care", "virtual-school", "health"),
+    "care.journey": (),
+}
+REMEDIES = {
+    "derived": "it follows from the episodes: state or correct placement.episode_started and placement.episode_ended",
+    "timer": "it follows from the date of birth: correct placement.child_details_recorded",
+    "register": "it is made by the register at placement, by a command of its own",
+    "reading": "it is recorded by the reading itself",
+    "correction": "corrections and retractions have commands of their own",
 }
