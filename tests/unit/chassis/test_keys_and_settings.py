@@ -36,8 +36,9 @@ def test_a_sealed_value_does_not_open_as_another_field() -> None:
     assert KEY.open("home_postcode", KEY.seal("words", "I am here")) == FORGOTTEN
 
 
-@pytest.mark.parametrize("value", ["sealed.1.", "sealed.1.x", "sealed.1.!", "sealed.1.abc", f"sealed.1.{CHILD}.AAAA"])
+@pytest.mark.parametrize("value", ["", "x", "!", "abc", "CHILD.AAAA"])
 def test_what_only_looks_sealed_is_no_fault(value: str) -> None:
+    value = f"sealed.1.{value.replace('CHILD', str(CHILD))}"
     assert KEY.open("urn", value) == FORGOTTEN
     assert Secrets(KEY, str).open("urn", value) is None
 
