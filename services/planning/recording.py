@@ -1,0 +1,19 @@
+"""What people record of a child's workers, visits, decisions, plans and support, and correct."""
+
+from typing import Final
+
+from carejourney.families import Recording, recording_router
+from events.catalogue import CATALOGUE
+from events.correction import FactCorrected, FactRetracted
+from events.sampling import sample_of
+
+RECORDING: Final = Recording(
+    service="planning",
+    catalogue=CATALOGUE,
+    roles=("review", "social-work"),
+    sample=sample_of,
+    corrected=FactCorrected,
+    retracted=FactRetracted,
+)
+
+router = recording_router(RECORDING)
