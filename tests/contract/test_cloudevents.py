@@ -1,5 +1,6 @@
 """What we put into Kafka is CloudEvents 1.0 in binary mode, as the CloudEvents project's own reader sees it."""
 
+import json
 import secrets
 from datetime import UTC, datetime
 
@@ -8,8 +9,19 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from cloudevents.core.base import BaseCloudEvent
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 
+from carejourney.contracts import PUBLISHED
+from carejourney.contracts.messages import message_of
+from carejourney.envelope import received
 from events.catalogue import CATALOGUE
+from events.event import Fact
 from tests.fixtures.system import AUTHORITY, System
+
+CORE = {"specversion", "id", "source", "type", "subject", "time", "dataschema"}
+VERSIONS = [
+    pytest.param(cls, number, id=f"{wire}.v{number}")
+    for wire, cls in CATALOGUE.items()
+    for number in range(1, cls.version + 1)
+]
 
 
 async def produced(system: System) -> list[ConsumerRecord]:
@@ -33,6 +45,20 @@ async def produced(system: System) -> list[ConsumerRecord]:
 
 def as_the_project_reads_it(record: ConsumerRecord) -> BaseCloudEvent:
     return from_binary_event(KafkaMessage(dict(record.headers), record.key, record.value))
+
+
+@pytest.mark.parametrize(("cls", "version"), VERSIONS)
+def test_every_version_of_every_fact_is_a_cloud_event_in_binary_mode(cls: type[Fact], version: int) -> None:
+    message = message_of(PUBLISHED, cls, version)
+    headers = [(name, value.encode()) for name, value in message.headers.items()]
+    fact = received(headers, json.dumps(message.value).encode(), message.topic)
+    event = from_binary_event(KafkaMessage(dict(fact.kafka_headers()), message.key.encode(), fact.payload))
+    assert (event.get_type(), event.get_subject(), event.get_id()) == (cls.wire, message.key, fact.id)
+    assert event.get_dataschema() == f"urn:carejourney:{cls.wire}:{version}"
+    assert event.get_data() == message.value
+    extensions = {name.removeprefix("ce_") for name in message.headers if name.startswith("ce_")} - CORE
+    assert {name: event.get_extension(name) for name in extensions} == {n: fact.headers[f"ce_{n}"] for n in extensions}
+    assert all(name.isalnum() and name.islower() for name in extensions)
 
 
 @pytest.mark.source("SR2.1.n")

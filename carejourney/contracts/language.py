@@ -1,0 +1,47 @@
+"""What a contract is made of: a catalogue of facts, the topics they travel on, a sample of each version."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+URN: Final = "urn:carejourney"
+EVERY_TOPIC: Final = "*"
+TWIN: Final = ".restricted"
+
+
+@dataclass(frozen=True)
+class Language:
+    """A published language.
+
+    `catalogue` has each fact's class by wire name, `sample` gives the sample of a class and version, `meaning` what a
+    field of a class says and `unit` what its number counts (None where there is nothing to say).
+    """
+
+    catalogue: Mapping[str, Any]
+    topics: Sequence[str]
+    sample: Callable[[Any, int], Any]
+    meaning: Callable[[Any, str], str | None]
+    unit: Callable[[Any, str], str | None]
+
+    def classes(self) -> list[Any]:
+        """The facts in the order of their wire names."""
+        return [self.catalogue[wire] for wire in sorted(self.catalogue)]
+
+    def on(self, topic: str) -> list[Any]:
+        """The facts that travel on a topic, corrections among them."""
+        return [cls for cls in self.classes() if cls.topic == EVERY_TOPIC or cls.destination() == topic]
+
+
+def urn_of(wire: str, version: int) -> str:
+    """The `dataschema` of a version of a fact, which is the `$id` of its schema."""
+    return f"{URN}:{wire}:{version}"
+
+
+def file_of(wire: str, version: int) -> str:
+    """The name under which a version's schema, or sample, is kept."""
+    return f"{wire}.v{version}.json"
+
+
+def sentence_of(cls: Any) -> str:
+    """What happened, in one sentence."""
+    return str(cls.__doc__).splitlines()[0]
