@@ -72,12 +72,15 @@ async def children(
     return await listed(request.app.state.running, authority_asked(who, authority), page)
 
 
-def authority_asked(who: Caller, authority: str | None) -> str:
-    """The authority a list is asked for; refused where the token does not cover it, or none can be told."""
+def authority_asked(who: Caller, authority: str | None, *roles: str) -> str:
+    """The authority a list is asked for; refused where the token does not cover it, or none can be told.
+
+    `roles` are those that may ask: the readers of whole records, unless others are named.
+    """
     if not authority and len(who.authorities) == 1 and EVERY_AUTHORITY not in who.authorities:
         (authority,) = who.authorities
     if not authority:
         reason = "name the authority by its ONS code, such as E08000025"
         raise Malformed(f"authority: {reason}", fields=[{"field": "authority", "reason": reason}])
-    who.may_for(authority, *READERS)
+    who.may_for(authority, *(roles or READERS))
     return authority

@@ -7,15 +7,18 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from carejourney.access import Caller
 from carejourney.answering import authority_of
-from carejourney.envelope import Recorded
 from carejourney.errors import Malformed, NotFound
+from carejourney.kept import Kept, facts_of
 from carejourney.keys import SubjectKey
-from carejourney.owncopy import facts_of
+from carejourney.naming import forgotten, named_in, naming, ties_with
+from carejourney.sealed_records import sealed_among
 from carejourney.service import Running
 from services.journey.history import history
+from services.journey.intervals import Told
 from services.journey.projections import REGISTERED
 from services.journey.tables import child_of_digest, in_batches
 from services.journey.values import Opening
@@ -30,11 +33,15 @@ _DAY_FORM: Final = f"a date such as 2026-03-31, from {YEARS[0]} to {YEARS[-1]}"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The day asked about, and what was known when; None: every day, and all that is known."""
+    """The day asked about, and what was known when; None: every day, and all that is known.
+
+    `sealed_too` where the reader may follow a tie to a sealed record.
+    """
 
     true_on: date | None
     known_on: date | datetime | None
     withhold: bool
+    sealed_too: bool = False
 
 
 def asked(true_on: str | None, known_on: str | None, who: Caller) -> Asked:
@@ -80,7 +87,7 @@ async def found_child(running: Running, who: Caller, child: str) -> UUID:
     subject = _pseudonym(child)
     authority, colon, local_id = child.partition(":")
     if subject is None and colon and who.sees(authority):
-        subject = await child_of_digest(running.engine, running.wrapper.digest(f"{authority}:{local_id}"))
+        subject = await child_of_digest(running.engine, running.keys.digest(f"{authority}:{local_id}"))
     if subject is None:
         raise NotFound(UNKNOWN)
     try:
@@ -100,8 +107,7 @@ def _pseudonym(text: str) -> UUID | None:
 async def history_of(running: Running, child: UUID, question: Asked) -> dict[str, Any]:
     """The history of one child."""
     keys = await running.keys.of([child])
-    async with running.pool.acquire() as connection:
-        facts = (await facts_of(connection, [child]))[child]
+    facts = (await facts_shown(running, [child], sealed_too=question.sealed_too)).get(child, [])
     return _told(child, facts, keys.get(child), question)
 
 
@@ -109,13 +115,39 @@ async def histories_of(running: Running, authority: str, question: Asked) -> Asy
     """The histories of an authority's children, one JSON object a line; memory holds one batch."""
     async for children in in_batches(running.engine, authority):
         keys = await running.keys.of(children)
-        async with running.pool.acquire() as connection:
-            facts = await facts_of(connection, children)
+        facts = await facts_shown(running, children)
         for child in children:
-            yield msgspec.json.encode(_told(child, facts.pop(child), keys.get(child), question)) + b"\n"
+            yield msgspec.json.encode(_told(child, facts.pop(child, []), keys.get(child), question)) + b"\n"
 
 
-def _told(child: UUID, facts: Sequence[Recorded], key: SubjectKey | None, question: Asked) -> dict[str, Any]:
+async def facts_shown(
+    running: Running, children: Sequence[UUID], *, sealed_too: bool = False
+) -> dict[UUID, list[Kept]]:
+    """What the own copy holds of children, as readers are shown it where it names others.
+
+    What was said of an erased child in another's record is forgotten. No tie leads to a sealed record, unless
+    `sealed_too`.
+    """
+    async with running.pool.acquire() as connection:
+        held = await facts_of(connection, children)
+        named = named_in(fact for facts in held.values() for fact in facts)
+        sealed = set() if sealed_too else await sealed_among(connection, named)
+    erased = {one for one in named if running.keys.erased(one)}
+    if not sealed and not erased:
+        return held
+    return {child: _shown(facts, sealed, erased) for child, facts in held.items()}
+
+
+def _shown(facts: Sequence[Kept], sealed: set[UUID], erased: set[UUID]) -> list[Kept]:
+    hidden, silent = ties_with(facts, sealed), naming(facts, erased)
+    return [
+        replace(fact, data=forgotten(fact.data)) if fact.id in silent else fact
+        for fact in facts
+        if fact.id not in hidden
+    ]
+
+
+def _told(child: UUID, facts: Sequence[Told], key: SubjectKey | None, question: Asked) -> dict[str, Any]:
     return history(
         facts,
         key=key,
@@ -127,7 +159,7 @@ def _told(child: UUID, facts: Sequence[Recorded], key: SubjectKey | None, questi
     )
 
 
-def local_id_of(facts: Sequence[Recorded], key: SubjectKey | None) -> str | None:
+def local_id_of(facts: Sequence[Told], key: SubjectKey | None) -> str | None:
     """What the authority calls the child, as the register said."""
     said = next((fact.data.get("local_id") for fact in facts if fact.type == REGISTERED), None)
     plain: str | None = Opening(key).plain("local_id", said)

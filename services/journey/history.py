@@ -5,24 +5,23 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any
 
-from carejourney.envelope import Recorded
 from carejourney.keys import SubjectKey
+from carejourney.raised import TWIN, raised_in
 from carejourney.standing import standing
+from events.catalogue import CATALOGUE
 from services.journey.contradictions import Contradiction, contradictions
 from services.journey.days import last_instant, shown_on, text_of
-from services.journey.intervals import Evidence
+from services.journey.intervals import Evidence, Told
 from services.journey.lanes import LANES, RESTRICTED, TRANSITION, lanes_of
-from services.journey.story import Story
+from services.journey.story import KINDS, Story
 from services.journey.transitions import transitions
 from services.journey.values import Opening
 
-TWIN: Final = ".restricted"
-
 
 def history(
-    facts: Sequence[Recorded],
+    facts: Sequence[Told],
     *,
     key: SubjectKey | None,
     child: str,
@@ -38,7 +37,7 @@ def history(
     With `known_on` only what was known by the end of that day in England, or at that instant. `withhold` leaves out
     the restricted lanes and names them.
     """
-    known = _known(facts, known_on, withhold=withhold)
+    known = KINDS.versions.newest(_known(facts, known_on, withhold=withhold))
     opening = Opening(key)
     story = Story(standing(known), opening)
     lanes = lanes_of(story)
@@ -64,13 +63,12 @@ def history(
     }
 
 
-def _known(facts: Iterable[Recorded], known_on: date | datetime | None, *, withhold: bool) -> list[Recorded]:
+def _known(facts: Iterable[Told], known_on: date | datetime | None, *, withhold: bool) -> list[Told]:
     limit = last_instant(known_on) if known_on else None
-    return [
-        fact
-        for fact in facts
-        if (limit is None or fact.known <= limit) and not (withhold and fact.topic.endswith(TWIN))
-    ]
+    heard = list(facts)
+    raised = raised_in(heard, CATALOGUE) if withhold else frozenset()
+    shown = (fact for fact in heard if limit is None or fact.known <= limit)
+    return [fact for fact in shown if not (withhold and (fact.topic.endswith(TWIN) or fact.id in raised))]
 
 
 def _in_order(found: Iterable[Contradiction], day: str | None) -> list[Contradiction]:

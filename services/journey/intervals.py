@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from carejourney.envelope import CORRECTED, Recorded
+from carejourney.envelope import CORRECTED
+from carejourney.raised import Caused
 from carejourney.standing import Standing
 from services.journey.values import Opening, Value
 
@@ -32,12 +33,19 @@ class Interval:
 Lanes = dict[str, list[Interval]]
 
 
+class Told(Caused, Protocol):
+    """A fact that also says whether it came with a historic load, and of which day."""
+
+    @property
+    def known_from(self) -> str | None: ...
+
+
 class Evidence:
     """The facts as recorded, by id: where an interval comes from, since when it is known, what was stated before."""
 
-    def __init__(self, facts: Sequence[Recorded], opening: Opening) -> None:
+    def __init__(self, facts: Sequence[Told], opening: Opening) -> None:
         self._facts = {fact.id: fact for fact in facts}
-        self._historic = {fact.id for fact in facts if "ce_knownfrom" in fact.headers}
+        self._historic = {fact.id for fact in facts if fact.known_from is not None}
         self._opening = opening
 
     def shown(self, interval: Interval) -> dict[str, Any]:
@@ -47,6 +55,7 @@ class Evidence:
         shown: dict[str, Any] = {
             "from": interval.start,
             "until": interval.until,
+            "type": parts[0].type,
             "value": interval.value,
             "facts": facts,
             "recorded": self._known(facts) if corrected else max(part.known for part in parts),

@@ -24,15 +24,16 @@ class Linked(NamedTuple):
     link: str
 
 
-LINKED: Final[Mapping[str, Linked]] = {
-    "missing": Linked("missing.child_went_missing", "missing.child_returned", "incident"),
-    "school": Linked("education.school_changed", "education.school_left", "enrolment"),
-    "social_worker": Linked("planning.social_worker_assigned", "planning.social_worker_ended", "assignment"),
-    "adoption_plan": Linked("placement.adoption_decided", "placement.adoption_decision_ceased", "decision"),
-    "deprivation_of_liberty": Linked(
-        "placement.deprivation_of_liberty_started", "placement.deprivation_of_liberty_ended", "order"
-    ),
-}
+def _linked_lanes() -> Mapping[str, Linked]:
+    """Every lane, but that of the episodes, with an end that names its beginning."""
+    return {
+        cls.lane: Linked(cls.linked.wire, wire, cls.link)
+        for wire, cls in CATALOGUE.items()
+        if cls.edge == "end" and cls.linked and cls.link and cls.lane != "episode"
+    }
+
+
+LINKED: Final[Mapping[str, Linked]] = _linked_lanes()
 ORDERED: Final[Mapping[str, tuple[str, str]]] = {
     "care": ("placement.child_entered_care", "placement.child_left_care"),
     "placement": ("placement.placement_started", "placement.placement_ended"),

@@ -84,6 +84,8 @@ def _day(text: str | None) -> date | None:
 
 
 HANDLED = frozenset(
-    wire for wire, cls in CATALOGUE.items() if wire == REGISTERED or (cls.dated and cls.lane != "correction")
+    wire
+    for wire, cls in CATALOGUE.items()
+    if wire == REGISTERED or (cls.dated and cls.lane != "correction" and cls.subject_kind == "child")
 )
 PROJECTIONS = (Projection("children", 1, CHILDREN, Child, HANDLED, evolve, row),)

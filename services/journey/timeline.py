@@ -9,13 +9,24 @@ from carejourney.web.wording import day as worded_day
 from services.journey.days import day_of
 from services.journey.episodes import EPISODE_FIELDS
 from services.journey.glance import Glance, glance
-from services.journey.wording import HIDDEN, TIMELESS, WORDINGS, details, label, moment, period, plain
+from services.journey.wording import (
+    HIDDEN,
+    TIMELESS,
+    WORDINGS,
+    details,
+    headline,
+    label,
+    moment,
+    period,
+    plain,
+    wording,
+)
 
 ALWAYS: Final = (
     "care", "legal_status", "placement", "transition", "school", "health", "health_assessment", "missing",
     "return_interview", "review", "birthday",
 )  # fmt: skip
-TOLD_BY_TRANSITIONS: Final = "move"
+NOT_IN_SECTIONS: Final = ("move", "episode", "identity")
 Interval = Mapping[str, Any]
 
 
@@ -71,7 +82,8 @@ def timeline(told: Mapping[str, Any], today: date) -> Timeline:
     """The page of a history."""
     lanes: Mapping[str, Sequence[Interval]] = told["lanes"]
     reasons = {(c["lane"], c["rule"]): c["reason"] for c in told["contradictions"]}
-    others = [lane for lane in WORDINGS if lane not in (*ALWAYS, TOLD_BY_TRANSITIONS) and lanes.get(lane)]
+    elsewhere = {*ALWAYS, *TIMELESS, *NOT_IN_SECTIONS}
+    others = [lane for lane in dict.fromkeys((*WORDINGS, *lanes)) if lane not in elsewhere and lanes.get(lane)]
     return Timeline(
         summary=_summary(lanes),
         picture=glance(lanes, today),
@@ -87,7 +99,7 @@ def timeline(told: Mapping[str, Any], today: date) -> Timeline:
 
 
 def _title(lane: str) -> str:
-    return WORDINGS[lane].title if lane in WORDINGS else label(lane)
+    return wording(lane).title
 
 
 def _summary(lanes: Mapping[str, Sequence[Interval]]) -> list[tuple[str, str]]:
@@ -122,7 +134,7 @@ def _care(periods: Sequence[Interval]) -> str:
 
 def _section(lane: str, intervals: Sequence[Interval], reasons: Mapping[tuple[str, str], str]) -> Section:
     rows = [_row(lane, interval, reasons) for interval in reversed(intervals)]
-    return Section(lane, WORDINGS[lane].title, WORDINGS[lane].empty, rows)
+    return Section(lane, wording(lane).title, wording(lane).empty, rows)
 
 
 def _row(lane: str, interval: Interval, reasons: Mapping[tuple[str, str], str]) -> Row:
@@ -130,7 +142,7 @@ def _row(lane: str, interval: Interval, reasons: Mapping[tuple[str, str], str]) 
     stated = f", from {', '.join(interval['stated_in'])}" if interval["stated_in"] else ""
     return Row(
         when=_when(lane, interval),
-        what=WORDINGS[lane].headline(value),
+        what=headline(lane, interval),
         details=_changes(value) if lane == "transition" else details(lane, value),
         was=_earlier(lane, interval),
         source=f"{interval['source'].replace('_', ' ').capitalize()}{stated}",

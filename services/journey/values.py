@@ -10,8 +10,7 @@ from events.event import Fact
 
 Value = dict[str, Any]
 
-LINKS: Final = frozenset({"episode", "incident", "order", "decision", "assignment", "enrolment"})
-_KEPT_LINKS: Final = {"missing.return_interview_held": frozenset({"incident"})}
+EPISODE: Final = "episode"
 _CODED_ELSEWHERE: Final[dict[str, dict[str, CodeSet]]] = {"education.upn_recorded": {"unknown_because": UPN_UNKNOWN}}
 
 _described: dict[tuple[str, str], dict[str, str]] = {}
@@ -28,13 +27,30 @@ def coded(codes: CodeSet, code: str | None) -> dict[str, str] | None:
 
 
 def _plan(cls: type[Fact]) -> tuple[tuple[str, CodeSet | None], ...]:
-    dropped = LINKS - _KEPT_LINKS.get(cls.wire, frozenset())
+    dropped = {EPISODE, cls.link if cls.edge == "end" else None}
     codes = {**cls.coded_fields(), **_CODED_ELSEWHERE.get(cls.wire, {})}
     return tuple((name, codes.get(name)) for name in cls.model_fields if name not in dropped)
 
 
 _PLANS: Final = {wire: _plan(cls) for wire, cls in CATALOGUE.items()}
-_REASONS: Final = {wire: cls.coded_fields().get("reason") for wire, cls in CATALOGUE.items() if cls.edge == "end"}
+REASON_ENDED: Final = "reason_ended"
+
+
+def _endings() -> dict[str, tuple[tuple[str, str, CodeSet | None], ...]]:
+    """What each end says, under the name it has in the value of its interval."""
+    found = {}
+    for wire, cls in CATALOGUE.items():
+        begun = cls.linked.model_fields if cls.linked else {}
+        if cls.edge == "end":
+            found[wire] = tuple((name, _named(name, name in begun), codes) for name, codes in _PLANS[wire])
+    return found
+
+
+def _named(name: str, taken: bool) -> str:
+    return REASON_ENDED if name == "reason" else f"{name}_ended" if taken else name
+
+
+_ENDINGS: Final = _endings()
 
 
 class Opening:
@@ -59,6 +75,9 @@ class Opening:
         }
 
     def ending(self, wire: str, data: Mapping[str, Any] | None) -> Value:
-        """What the end of an interval adds to its value: the reason, where such a fact has one."""
-        codes = _REASONS.get(wire)
-        return {"reason_ended": coded(codes, data.get("reason") if data else None)} if codes else {}
+        """What the end of an interval adds to its value: its reason, and what else such a fact says."""
+        said = data or {}
+        return {
+            told: coded(codes, said.get(name)) if codes else self.plain(name, said.get(name))
+            for name, told, codes in _ENDINGS.get(wire, ())
+        }

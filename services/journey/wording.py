@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from carejourney.web.wording import day as worded_day
+from events.catalogue import CATALOGUE
 from services.journey.days import LONDON
 from services.journey.values import Value
 
@@ -32,9 +33,9 @@ def moment(text: str | None) -> str:
 
 
 def plain(value: Any) -> str:
-    """One value in words: a code by its meaning with the code behind it."""
+    """One value in words: a code by its meaning, with a statutory code behind it."""
     if isinstance(value, dict) and "code" in value:
-        return f"{value['meaning']} ({value['code']})"
+        return str(value["meaning"]) if value["code"].islower() else f"{value['meaning']} ({value['code']})"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str) and _is_day(value):
@@ -54,15 +55,37 @@ def label(field: str) -> str:
     return LABELS.get(field, field.replace("_", " ").capitalize())
 
 
+def wording(lane: str) -> Wording:
+    """The wording of a lane: its own, or its name and the names of its facts in words."""
+    return WORDINGS.get(lane) or Wording(label(lane), "Nothing is stated.", _text(label(lane)))
+
+
+def headline(lane: str, interval: Mapping[str, Any]) -> str:
+    """What an interval says first: the lane's own headline, or what happened, of what kind."""
+    value = interval["value"]
+    if lane in WORDINGS:
+        return WORDINGS[lane].headline(value)
+    happened = label(interval["type"].partition(".")[2])
+    kind = _named_by(value)
+    return f"{happened}: {plain(value[kind])}" if kind else happened
+
+
+def _named_by(value: Value) -> str | None:
+    """The coded field that says of what kind something is."""
+    return next((field for field in NAMED_BY if isinstance(value.get(field), dict)), None)
+
+
 def details(lane: str, value: Value) -> list[tuple[str, str]]:
     """What a value says beyond its headline; what is not stated is left out."""
-    used = WORDINGS[lane].used if lane in WORDINGS else frozenset()
+    used = wording(lane).used if lane in WORDINGS else {_named_by(value)}
     said = {k: v for k, v in value.items() if v is not None and v != "" and k not in used and k not in HIDDEN}
-    return [(label(field), _verbatim(field, v)) for field, v in said.items()]
+    return [(label(field), _verbatim(lane, field, v)) for field, v in said.items()]
 
 
-def _verbatim(field: str, value: Any) -> str:
-    return str(value) if field in VERBATIM else plain(value)
+def _verbatim(lane: str, field: str, value: Any) -> str:
+    """What somebody wrote, or a number of a register, as it is; anything else in words."""
+    written = isinstance(value, str) and field in FREE_TEXT.get(lane, ()) and not _is_day(value)
+    return str(value) if written or field in VERBATIM else plain(value)
 
 
 def period(lane: str, interval: Mapping[str, Any]) -> str:
@@ -93,6 +116,14 @@ def _assessment(value: Value) -> str:
     return f"{plain(value['kind']).capitalize()} assessment"
 
 
+def _free_text() -> Mapping[str, frozenset[str]]:
+    """Personal fields by lane: free text, but for days."""
+    found: dict[str, frozenset[str]] = {}
+    for cls in CATALOGUE.values():
+        found[cls.lane] = found.get(cls.lane, frozenset()).union(cls.personal_fields())
+    return found
+
+
 def _of(field: str) -> Callable[[Value], str]:
     return lambda value: plain(value[field]) if value.get(field) is not None else "Not stated"
 
@@ -101,10 +132,19 @@ def _text(words: str) -> Callable[[Value], str]:
     return lambda _: words
 
 
-HIDDEN: Final = frozenset({"ended", "started", "incident", "changes", "kinds", "compound", "on_or_before", "year"})
-VERBATIM: Final = frozenset({"words", "urn", "previous_urn", "upn", "local_id", "worker", "home_post", "pl_post"})
-YEARLY: Final = frozenset({"health", "substance_misuse", "conviction", "care_leaver"})
-POINTS: Final = frozenset({"move", "review", "birthday", "health_assessment", "return_interview", "adoption"})
+_LINKS: Final = frozenset(cls.link for cls in CATALOGUE.values() if cls.link)
+NAMED_BY: Final = ("role", "kind", "about", "entitlement", "level", "stage", "outcome")
+HIDDEN: Final = _LINKS | {"ended", "started", "changes", "kinds", "compound", "on_or_before", "year"}
+VERBATIM: Final = frozenset(
+    {"words", "urn", "previous_urn", "upn", "local_id", "worker", "person", "home_post", "pl_post"}
+)
+FREE_TEXT: Final = _free_text()
+YEARLY: Final = frozenset(cls.lane for cls in CATALOGUE.values() if "year" in cls.model_fields)
+POINTS: Final = (
+    frozenset(cls.lane for cls in CATALOGUE.values() if cls.dated)
+    - frozenset(cls.lane for cls in CATALOGUE.values() if cls.edge != "point")
+    - YEARLY
+)
 LABELS: Final[Mapping[str, str]] = {
     "urn": "URN", "previous_urn": "URN of the school before", "upn": "UPN", "sdq_score": "SDQ score",
     "sdq_reason": "No SDQ because", "reason_ended": "Ended because", "distance_miles": "Miles from home",

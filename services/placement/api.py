@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response, Security
 
 from carejourney.access import Caller, caller
 from carejourney.answering import answer_command
@@ -23,7 +23,10 @@ from services.placement.tables import PLACEMENT_RECORD
 
 router = APIRouter(tags=["placement"])
 
-Who = Annotated[Caller, Depends(caller)]
+WRITERS = ("social-work",)
+READERS = ("social-work", "review")
+Who = Annotated[Caller, Security(caller, scopes=WRITERS)]
+Reader = Annotated[Caller, Security(caller, scopes=READERS)]
 CommandId = Annotated[UUID, Depends(command_id)]
 Expected = Annotated[int | None, Depends(expected_version)]
 
@@ -59,7 +62,6 @@ async def _answer(
     request: Request, response: Response, child: UUID, who: Caller, command: UUID, expected: int | None,
     decide: Callable[[State], Decided],
 ) -> dict[str, Any]:  # fmt: skip
-    who.may("social-work")
     return await answer_command(request, response, child, who, command, expected, decide)
 
 
@@ -128,8 +130,7 @@ def _with_places(decide: Callable[..., Decided], command: Any, state: State) -> 
     summary="Where the child is now; the ETag is the record's version.",
     responses=with_etag(),
 )
-async def placement(child: UUID, request: Request, response: Response, who: Who) -> dict[str, Any]:
-    who.may("social-work", "review")
+async def placement(child: UUID, request: Request, response: Response, who: Reader) -> dict[str, Any]:
     running = request.app.state.running
     columns = [c for c in PLACEMENT_RECORD.columns if c.name != "state"]
     async with running.engine.connect() as connection:
@@ -144,10 +145,10 @@ async def placement(child: UUID, request: Request, response: Response, who: Who)
 
 @router.get("/placements", summary="Children in care of one authority, and where they are.")
 async def placements(
-    authority: str, request: Request, who: Who, *, missing: bool = False,
+    authority: str, request: Request, who: Reader, *, missing: bool = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200, after: UUID | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    who.may_for(authority, "social-work", "review")
+    who.may_for(authority, *READERS)
     table = PLACEMENT_RECORD
     query = sa.select(*(c for c in table.columns if c.name != "state")).where(table.c.authority == authority)
     query = query.where(table.c.in_care).order_by(table.c.subject).limit(limit)

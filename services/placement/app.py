@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from carejourney.service import Parts, build
 from carejourney.settings import Settings
 from events.catalogue import CATALOGUE
-from services.placement import api, register
+from services.placement import agencies, api, erasing, recording, register, sealing
 from services.placement.projections import KEEPS, PROJECTIONS
 
 PARTS = Parts(
@@ -18,7 +18,7 @@ PARTS = Parts(
     listens=("care.placement", "care.missing", "care.education", "care.leaving-care"),
     keeps=KEEPS,
     migrations=Path(__file__).parent / "migrations",
-    routers=(register.router, api.router),
+    routers=(register.router, api.router, recording.router, erasing.router, sealing.router, agencies.router),
     projections=PROJECTIONS,
 )
 

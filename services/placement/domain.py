@@ -17,7 +17,7 @@ from carejourney.errors import NotFound, Refusal
 from carejourney.restating import LONDON, day_of
 from carejourney.standing import Standing
 from carejourney.yearly import settled
-from events.event import Identifier
+from events.event import Identifier, Urn
 from events.missing import ChildReturned, ChildWentMissing, ReturnInterviewHeld
 from events.placement import EpisodeStarted
 from services.placement.episodes import (
@@ -49,7 +49,7 @@ class Where(_Command):
     placement_type: Code
     placement_provider: Code | None = None
     placement_postcode: Postcode = None
-    urn: Annotated[str | None, Field(max_length=12)] = None
+    urn: Urn | None = None
 
 
 class EnterCare(Where):

@@ -5,8 +5,10 @@ from typing import Any
 
 import msgspec
 
+from carejourney.envelope import CORRECTIONS
 from carejourney.projection import Projection, Secrets
 from carejourney.standing import Standing
+from services.placement import trust
 from services.placement.tables import PLACEMENT_RECORD
 
 CAUSED_WITHIN = timedelta(days=90)
@@ -134,5 +136,5 @@ def row(record: Record, _: Secrets) -> dict[str, Any]:
 
 
 PLACEMENTS = Projection("placement_record", 1, PLACEMENT_RECORD, Record, frozenset(_CHANGES), evolve, row)
-PROJECTIONS = (PLACEMENTS,)
-KEEPS = frozenset(_CHANGES) | {"correction.fact_corrected", "correction.fact_retracted"}
+PROJECTIONS = (PLACEMENTS, *trust.PROJECTIONS)
+KEEPS = frozenset(_CHANGES) | trust.MEMBERSHIPS | trust.REGISTERED | CORRECTIONS

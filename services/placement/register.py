@@ -14,29 +14,33 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 from uuid import UUID, uuid4
 
 import asyncpg
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request, Security
 from pydantic import BaseModel, ConfigDict, Field
 
 from carejourney import telemetry
 from carejourney.access import Caller, caller
 from carejourney.commands import context_of
-from carejourney.envelope import Context, Draft, Recorded
+from carejourney.envelope import SEALED, Context, Draft, Recorded
 from carejourney.errors import Refusal
 from carejourney.ids import new_id
-from carejourney.keys import Wrapper
 from carejourney.openapi import problems
+from carejourney.sealed_records import sealed_among
 from carejourney.store import Store
 from events.placement import SubjectRegistered
 
 router = APIRouter(tags=["register"])
 
-Kind = Literal["child", "worker"]
+Kind = Literal["child", "worker", "agency", "provider"]
 LocalId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$")]
 Authority = Annotated[str, Field(pattern=r"^[A-Z][0-9]{8}$", description="ONS code of the authority.")]
 
 _FIND = """
 select local_id_digest, subject from subject_register
 where authority = $1 and kind = $2 and local_id_digest = any($3)
+"""
+_LISTED = """
+select subject from subject_register s where authority = $1 and kind = 'child' and local_id is not null
+and not exists (select from received r where r.subject = s.subject and r.type = $2) order by subject
 """
 _ADD = """
 insert into subject_register (subject, authority, kind, local_id_digest, local_id)
@@ -85,27 +89,32 @@ class Resolve(BaseModel):
 
 
 class Resolved(BaseModel):
-    """Pseudonyms by local id; one that is unknown and was not created is absent."""
+    """Pseudonyms by local id; one that is unknown and was not created is absent.
+
+    `sealed` are local ids of earlier records of adopted children: no pseudonym is told, and no new subject made.
+    """
 
     subjects: dict[str, UUID]
     created: int = 0
+    sealed: list[str] = []
 
 
 @router.post("/subjects/resolve", summary="Pseudonyms of local ids, in bulk.")
-async def resolve(asked: Resolve, request: Request, who: Annotated[Caller, Depends(caller)]) -> Resolved:
+async def resolve(
+    asked: Resolve, request: Request, who: Annotated[Caller, Security(caller, scopes=("import", "social-work"))]
+) -> Resolved:
     who.may_for(asked.authority, "import", "social-work")
     running = request.app.state.running
     context = context_of(who, running.store.source, asked.authority, new_id(), origin="import", role=("import",))
-    return await resolve_all(running.store, running.wrapper, asked, context)
+    return await resolve_all(running.store, asked, context)
 
 
-@router.get("/subjects", summary="Every child an authority has registered.")
-async def subjects(authority: Authority, request: Request, who: Annotated[Caller, Depends(caller)]) -> list[UUID]:
+@router.get("/subjects", summary="Every child an authority has registered, but those whose records are sealed.")
+async def subjects(
+    authority: Authority, request: Request, who: Annotated[Caller, Security(caller, scopes=("import", "operations"))]
+) -> list[UUID]:
     who.may_for(authority, "import", "operations")
-    rows = await request.app.state.running.pool.fetch(
-        "select subject from subject_register where authority = $1 and kind = 'child' order by subject", authority
-    )
-    return [row["subject"] for row in rows]
+    return [row["subject"] for row in await request.app.state.running.pool.fetch(_LISTED, authority, SEALED)]
 
 
 class BroughtChild(BaseModel):
@@ -170,10 +179,10 @@ class Digests(NamedTuple):
     summary="Claim the children of a return, so that it is not loaded for another authority.",
     responses=problems(Refusal),
 )
-async def claim(asked: Claim, request: Request, who: Annotated[Caller, Depends(caller)]) -> Tally:
+async def claim(asked: Claim, request: Request, who: Annotated[Caller, Security(caller, scopes=("import",))]) -> Tally:
     who.may_for(asked.authority, "import")
     running = request.app.state.running
-    digest = running.wrapper.digest
+    digest = running.keys.digest
     digests = {
         Digests(digest(f"{child.born}/{child.local_id}"), digest(_of_register(asked.authority, child.local_id)))
         for child in asked.children
@@ -241,9 +250,9 @@ def _told(tally: Tally, of: int) -> str:
     return f"{tally.children} of its {of} children were brought by a return loaded for another authority: {codes}"
 
 
-async def resolve_all(store: Store, wrapper: Wrapper, asked: Resolve, context: Context) -> Resolved:
-    """Get or create; the same local id is given the same pseudonym whoever asks first."""
-    digests = {local_id: wrapper.digest(_of_register(asked.authority, local_id)) for local_id in asked.local_ids}
+async def resolve_all(store: Store, asked: Resolve, context: Context) -> Resolved:
+    """Get or create; the same local id is given the same pseudonym whoever asks first, and none once it is sealed."""
+    digests = {local_id: store.keys.digest(_of_register(asked.authority, local_id)) for local_id in asked.local_ids}
     async with store.unit() as unit:
         find = (asked.authority, asked.kind, list(digests.values()))
         known = dict(await unit.connection.fetch(_FIND, *find))
@@ -261,8 +270,14 @@ async def resolve_all(store: Store, wrapper: Wrapper, asked: Resolve, context: C
                 await unit.lock(created)
                 _count(unit.append(_registered(created, subjects), context))
             known = dict(await unit.connection.fetch(_FIND, *find))
+        closed = await sealed_among(unit.connection, known.values()) if asked.kind == "child" else set()
     found = {local_id: known[digest] for local_id, digest in digests.items() if digest in known}
-    return Resolved(subjects=found, created=len(created))
+    sealed = sorted(local_id for local_id, subject in found.items() if subject in closed)
+    return Resolved(
+        subjects={one: subject for one, subject in found.items() if subject not in closed},
+        created=len(created),
+        sealed=sealed,
+    )
 
 
 def _of_register(authority: str, local_id: str) -> str:

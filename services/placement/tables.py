@@ -24,3 +24,24 @@ PLACEMENT_RECORD = sa.Table(
     sa.Column("school_changed_by_move_on", sa.Date),
     sa.Column("became_adult_on", sa.Date),
 )
+
+AGENCIES = sa.Table(
+    "agencies",
+    METADATA,
+    sa.Column("subject", sa.Uuid, primary_key=True),
+    sa.Column("state", sa.LargeBinary, nullable=False),
+    sa.Column("authority", sa.Text, nullable=False),
+    sa.Column("agency", sa.Text, nullable=False),
+    sa.Column("joined_on", sa.Date, nullable=False),
+    sa.Column("left_on", sa.Date),
+)
+
+PROVIDERS = sa.Table(
+    "providers",
+    METADATA,
+    sa.Column("subject", sa.Uuid, primary_key=True),
+    sa.Column("state", sa.LargeBinary, nullable=False),
+    sa.Column("authority", sa.Text, nullable=False),
+    sa.Column("sector", sa.Text, nullable=False),
+    sa.Column("services", sa.Text, nullable=False),
+)
