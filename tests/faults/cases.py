@@ -18,7 +18,11 @@ class Case:
 CASES: Final = {
     case.number: case
     for case in (
-        Case(0, "commands and faults mixed", "anywhere, by a printed seed", "all of it, after every round"),
+        Case(
+            0, "commands, corrections and faults mixed",
+            "in an order that a state machine chooses and shrinks; seed printed",
+            "all of it, after every mending; what was acknowledged is stored, at every step",
+        ),
         Case(
             1, "writer killed", "before its commit; after it, before the answer",
             "nothing or all of it is stored; the same command sent again changes nothing",
@@ -56,9 +60,14 @@ CASES: Final = {
             "found, published and read again, duplicates drop"
         ),
         Case(
-            11, "PostgreSQL restarts, sessions are killed", "under load, each service", "reconnected; nothing lost"
+            11, "PostgreSQL restarts, sessions are killed, a standby takes over",
+            "under load, each service; a synchronous standby; one without the last commits",
+            "reconnected, nothing lost; what such a standby lacks is told of",
         ),
-        Case(12, "pool exhausted, lock waited for, deadlock", "appending", "taken or told plainly; no partial effect"),
+        Case(
+            12, "pool exhausted, lock waited for, deadlock, lost race of serializable transactions",
+            "appending and projecting", "taken, applied again whole, or told plainly; no partial effect",
+        ),
         Case(13, "database read-only; disk full", "appending", "refused plainly, not ready, recovers by itself"),
         Case(14, "duplicated records", "the same id; the same version with another id", "dropped; told of"),
         Case(15, "a gap, another order", "within a child", "that lane waits, others go on, healed when filled"),
@@ -67,14 +76,18 @@ CASES: Final = {
             17, "poison", "bad JSON, no value, oversize, another key; unknown type or version; a bug in making the row",
             "set aside or parked, seen; others go on; after the fix the lane goes on in order",
         ),
-        Case(18, "redrive", "twice; during a rebuild", "idempotent"),
+        Case(18, "redrive", "twice; during a rebuild; of 10,000 lanes", "idempotent, bounded; others go on"),
         Case(19, "clock skew", "the writer's clock an hour off", "order by version"),
         Case(
             20, "rebuild killed", "at each step, while facts arrive; two at once; taken back", "rows equal the fold",
             ("rebuild.after_begin", "rebuild.after_shard", "rebuild.before_switch", "rebuild.after_switch"),
         ),
         Case(21, "schema", "a newer writer; fields unknown to the reader", "taken in, kept whole"),
-        Case(23, "slow consumer, fast producer", "6,000 facts while nothing can be applied", "memory bounded"),
+        Case(
+            22, "a child is forgotten", "its key destroyed under load, with a rebuild and a republication",
+            "nothing stops; nothing in plain text in Kafka, logs or any table; no timer left",
+        ),
+        Case(23, "slow consumer, fast producer", "60,000 facts while nothing can be applied", "memory bounded"),
         Case(
             24, "bad network", "latency, silence, resets in mid-answer; to Kafka and to PostgreSQL",
             "time-outs everywhere, nothing stuck",
@@ -83,7 +96,7 @@ CASES: Final = {
             25, "rolling deployment", "two replicas ended in turn under load",
             "nothing lost, drained within the grace period, at most one rebalance a replica",
         ),
-        Case(26, "authorities mixed up", "every question of three services", "nothing told of another authority"),
+        Case(26, "authorities mixed up", "every question of all six services", "nothing told of another authority"),
         Case(27, "a page without matching facts; no traffic", "cursor", "it moves; alive and ready throughout"),
         Case(28, "the group is unknown to Kafka", "a new consumer", "begins where the database says"),
         Case(

@@ -21,7 +21,7 @@ from tests.faults.waiting import until
 from tests.faults.world import World
 
 SHOWN: Final = 5
-QUIET_SECONDS: Final = 90
+QUIET_SECONDS: Final = 180
 
 _UNPUBLISHED: Final = """
 select count(*) from fact f, relay_mark m where (f.transaction_id, f.position) > (m.transaction_id, m.position)
@@ -151,9 +151,11 @@ def commanded(load: Load, evidence: Evidence) -> Iterator[str]:
         by_command[fact.envelope["ce_correlationid"]].append(fact.id)
     for one in load.asked:
         found = by_command.get(str(one.key), [])
-        if one.recorded is not None and sorted(found) != sorted(one.recorded):
-            yield f"a command was answered with {len(one.recorded)} facts and {len(found)} are stored"
-        if one.recorded is None and one.service == "health" and len(found) > 1:
+        if one.facts is not None and len(found) != one.facts:
+            yield f"a command was answered with {one.facts} facts and {len(found)} are stored"
+        elif one.recorded is not None and sorted(found) != sorted(one.recorded):
+            yield "a command was answered with other facts than are stored"
+        if one.facts is None and one.service == "health" and len(found) > 1:
             yield f"a command without an answer took effect {len(found)} times"
 
 

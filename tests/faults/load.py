@@ -19,22 +19,30 @@ from tests.faults.world import World
 AUTHORITY: Final = "E08000025"
 FIRST_DAY: Final = date(2020, 1, 1)
 PACE: Final = 0.02
-# What an answer must be to count: the command was taken. Others may be sent again.
-TAKEN: Final = 201
+# What an answer must be to count: the command, or the statement, was taken. Others may be sent again.
+TAKEN: Final = frozenset({200, 201})
 AGAIN: Final = frozenset({502, 503, 504})
 
 
 @dataclass
 class Asked:
-    """One command: its idempotency key, and the ids of the facts it was answered with once it was acknowledged."""
+    """One command and its key; once it was acknowledged, the number of its facts and, where told, their ids."""
 
     service: str
     subject: UUID
     path: str
     body: dict[str, Any]
     key: UUID = field(default_factory=uuid4)
+    facts: int | None = None
     recorded: list[str] | None = None
     statuses: list[int] = field(default_factory=list)
+
+    def acknowledge(self, told: dict[str, Any]) -> None:
+        """Take an answer into the books; it must be the one that was given before."""
+        facts, recorded = told["facts"], told.get("recorded")
+        assert self.facts in (None, facts), "one command was answered in two ways"
+        assert self.recorded in (None, recorded), "one command was answered in two ways"
+        self.facts, self.recorded = facts, recorded
 
 
 class Load:
@@ -83,6 +91,15 @@ class Load:
         }  # fmt: skip
         return Asked("placement", child, f"/children/{child}/care", body)
 
+    def outcomes(self, child: UUID, *, checked: bool) -> Asked:
+        """The child's health outcomes of a year: stated with another answer than before, they are a correction."""
+        one = Asked("health", child, "/returns/ssda903", {})
+        one.body = {
+            "command_id": str(one.key), "subject": str(child), "authority": AUTHORITY, "year": 2026,
+            "tables": {"oc2": [{"ref": 0, "health_check": "1" if checked else "0"}]},
+        }  # fmt: skip
+        return one
+
     async def once(self, one: Asked, replica: Replica | None = None, seconds: float = 20) -> int:
         """Send a command once; its status, 0 where no answer came."""
         if one not in self.asked:
@@ -94,16 +111,14 @@ class Load:
             one.statuses.append(0)
             return 0
         one.statuses.append(answer.status_code)
-        if answer.status_code == TAKEN:
-            recorded = answer.json()["recorded"]
-            assert one.recorded in (None, recorded), "one command was answered in two ways"
-            one.recorded = recorded
+        if answer.status_code in TAKEN:
+            one.acknowledge(answer.json())
         return answer.status_code
 
     async def insist(self, one: Asked, replica: Replica | None = None, seconds: float = 80) -> None:
         """Send a command until it is acknowledged."""
         deadline = time.monotonic() + seconds
-        while (status := await self.once(one, replica)) != TAKEN:
+        while (status := await self.once(one, replica)) not in TAKEN:
             assert status in {0, *AGAIN}, f"refused with {status}"
             assert time.monotonic() < deadline, f"not acknowledged within {seconds} s: {one.statuses[-5:]}"
             await asyncio.sleep(0.1)
@@ -135,7 +150,7 @@ class Load:
             await asyncio.gather(*tasks)
 
     def acknowledged(self) -> int:
-        return sum(one.recorded is not None for one in self.asked)
+        return sum(one.facts is not None for one in self.asked)
 
     async def more(self, number: int = 10, seconds: float = 60) -> None:
         """Wait until so many more commands are acknowledged."""
@@ -148,15 +163,10 @@ class Load:
 
     async def state_outcomes(self, children: Sequence[UUID]) -> None:
         """State the health outcomes of these children in one transaction."""
-        asked = [Asked("health", child, "/returns/ssda903", {}) for child in children]
+        asked = [self.outcomes(child, checked=True) for child in children]
         self.asked += asked
-        lines = [
-            {"command_id": str(one.key), "subject": str(one.subject), "authority": AUTHORITY, "year": 2026,
-             "tables": {"oc2": [{"ref": 0, "health_check": "1"}]}}
-            for one in asked
-        ]  # fmt: skip
         replica = await self.world.replica("health")
-        body = "\n".join(json.dumps(line) for line in lines)
+        body = "\n".join(json.dumps(one.body) for one in asked)
         answer = await replica.http.post("/returns/ssda903", content=body, headers=self._bearer(), timeout=40)
         answer.raise_for_status()
 

@@ -74,8 +74,8 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "order", "a publication is sent in the order of the versions",
-        (Edit("carejourney/relay.py", 'sorted(everything, key=lambda row: row["topic_version"])',
-              'sorted(everything, key=lambda row: -row["topic_version"])'),),
+        (Edit("carejourney/relay.py", "    if not found:\n        return rows\n    everything",
+              "    if found is not None:\n        return rows[::-1]\n    everything"),),
         "case_02 or case_15 or case_09_a_broker_killed",
     ),
     Mutation(

@@ -19,7 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-SERVICES: Final = ("placement", "health", "leaving_care", "journey")
+SERVICES: Final = ("placement", "planning", "education", "health", "leaving_care", "journey")
 RUN: Final = "carejourney.cli.running:run_service"
 ROOT: Final = Path(__file__).parents[2]
 _OUTPUTS: Final = (1, 2)

@@ -1,6 +1,7 @@
 """What came of each run of each case, kept in `build/faults.json` over runs."""
 
 import json
+import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,4 +41,6 @@ def runs() -> list[dict[str, Any]]:
 
 def _write(found: list[dict[str, Any]]) -> None:
     FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(json.dumps(found, indent=1) + "\n")
+    draft = FILE.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(found, indent=1) + "\n")
+    draft.replace(FILE)

@@ -13,7 +13,9 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "reliability.md"
 _HEAD: Final = """# Reliability
 
 What was broken on purpose, and what held. `make faults` runs every case against real Apache Kafka and PostgreSQL. The
-services are processes of their own: killed at named points of the code, frozen and resumed, cut off by a proxy. After
+services are processes of their own: killed at named points of the code, frozen and resumed, cut off by a proxy. Case 0
+is a state machine: hypothesis chooses commands, corrections, faults, restarts and rebuilds, and shrinks an order that
+breaks a promise to what is needed for it; `--hypothesis-seed` repeats a run, `@reproduce_failure` one order. After
 each case an independent checker, with plain SQL and a plain Kafka consumer, compares stores, topics, copies, rows
 and checkpoints:
 

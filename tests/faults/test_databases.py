@@ -87,9 +87,22 @@ async def test_case_13_a_full_disk_refuses_plainly_and_recovers_by_itself(trial:
             doomed = [load.assessment(child) for _ in range(200)]
             refused = [one for one in doomed if await load.once(one) == 503]
             assert refused
+            await until_database(world, "full")
             filler.unlink()
+            await until_database(world, "up")
             for one in refused:
                 await load.insist(one)
+
+
+async def until_database(world: World, wanted: str) -> None:
+    """Wait until readiness says this of the database, and is ready only where it is up."""
+    replica = await world.replica("health")
+
+    async def told() -> bool:
+        state = await replica.state()
+        return state.get("database") == wanted and bool(state["ready"]) == (wanted == "up")
+
+    await until(told, f"readiness telling that the database is {wanted}", 40)
 
 
 def fill(filler: Path) -> None:

@@ -147,7 +147,7 @@ async def refusing(world: World, children: Sequence[UUID]) -> AsyncIterator[None
 async def redrive(world: World, **which: Any) -> dict[str, Any]:
     replica = await world.replica("health")
     bearer = {"authorization": f"Bearer {world.token('operations')}"}
-    answer = await replica.http.post("/operations/redrive", json=which, headers=bearer, timeout=60)
+    answer = await replica.http.post("/operations/redrive", json=which, headers=bearer, timeout=240)
     found: dict[str, Any] = answer.raise_for_status().json()
     return found
 

@@ -10,8 +10,8 @@ from tests.faults.table import page
 
 ROOT = Path(__file__).parents[2]
 POINT = re.compile(r'crash\.point\("([a-z_.]+)"\)')
-# Proved where imports are tested, killed at each of them.
-ELSEWHERE = "import."
+# Proved where imports and webhooks are tested, killed at each of them.
+ELSEWHERE = ("import.", "webhooks.")
 
 
 def test_every_named_point_of_the_code_is_used_by_a_case() -> None:

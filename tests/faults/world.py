@@ -47,7 +47,8 @@ class World:
         self.nursery = Nursery(self.folder)
         log = self.folder / "postgres.log"
         data = self.folder / "postgres"
-        self.postgres = PostgresServer(data, port=free_port(), password=_PASSWORD, log=log, durable=False)
+        self.password = _PASSWORD
+        self.postgres = PostgresServer(data, port=free_port(), password=self.password, log=log, durable=False)
         advertised = free_port()
         self.broker: KafkaBroker = proxied(self.folder / "kafka", advertised)
         self.kafka = Proxy(self.broker.port, advertised)
