@@ -16,6 +16,7 @@ from uuid import UUID
 
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from pydantic import SecretStr
 
 from carejourney.embedded.kafka import KafkaBroker
 from carejourney.embedded.postgres import PostgresServer
@@ -24,6 +25,7 @@ from carejourney.keys import FileKey, Keys
 from carejourney.migrate import migrate
 from carejourney.provisioning import provision
 from carejourney.service import Parts, connected
+from carejourney.settings import Settings
 from carejourney.store import Store
 from services.journey.app import PARTS as JOURNEY
 from services.placement.app import PARTS as PLACEMENT
@@ -113,11 +115,27 @@ async def kit(ground: Ground, parts: Parts = PLACEMENT, size: int = 4) -> AsyncI
         await keys_pool.close()
 
 
+def settings_of(ground: Ground, service: str, port: int = 8000) -> Settings:
+    """What a service of the ground is told."""
+    jwks = ground.folder / "jwks.json"
+    jwks.write_text('{"keys": []}')
+    return Settings(
+        environment="development",
+        database_url=SecretStr(ground.dsn(service, service)),
+        keys_database_url=SecretStr(ground.dsn(service, "keys")),
+        key_file=ground.master,
+        kafka=ground.kafka,
+        jwks_file=jwks,
+        topic_replication=1,
+        port=port,
+    )
+
+
 async def emptied(ground: Ground, service: str) -> None:
     """Forget what earlier rounds left in a service's database."""
     connection = await asyncpg.connect(ground.owner(service))
     try:
-        tables = "stream, fact, command, received, lane, parked, checkpoint, unreadable, timer"
+        tables = "stream, fact, command, received, lane, parked, checkpoint, unreadable, timer, relayed, republication"
         own = await connection.fetchval("select to_regclass('children') is not null")
         await connection.execute(f"truncate {tables}{', children' if own else ''}")
         await connection.execute("update relay_mark set transaction_id = '0', position = 0, relayed = 0")

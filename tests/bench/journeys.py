@@ -13,8 +13,8 @@ from carejourney.service import assemble, stop
 from services.journey.app import PARTS
 from services.journey.asking import Asked, history_of
 from tests.bench.corpus import Child, children_with, grown
-from tests.bench.ground import Ground, emptied, kit
-from tests.bench.live import settings_of
+from tests.bench.ground import Ground, emptied, kit, settings_of
+from tests.bench.measuring import percentile
 from tests.bench.rebuilding import RECEIVED, received_rows
 from tests.bench.result import Result
 
@@ -33,14 +33,14 @@ async def measure(ground: Ground) -> list[Result]:
     results = []
     for size, goal in GOALS.items():
         ours, bare = await _answers(ground, [grown(child, size) for child in _long_lives()])
-        seconds = _percentile(ours, 99)
+        seconds = percentile(ours, 99)
         results.append(
             Result(
                 f"journey.{size}_facts",
                 f"answers/s at the 99th percentile ({seconds * 1000:.1f} ms; the median"
-                f" {_percentile(ours, 50) * 1000:.1f} ms); raw: reading the rows",
+                f" {percentile(ours, 50) * 1000:.1f} ms); raw: reading the rows",
                 1 / seconds,
-                1 / _percentile(bare, 99),
+                1 / percentile(bare, 99),
                 goal=f"p99 {goal * 1000:.0f} ms",
                 goal_met=seconds <= goal,
             )
@@ -55,7 +55,7 @@ def _long_lives() -> Sequence[Child]:
 
 async def _answers(ground: Ground, children: Sequence[Child]) -> tuple[list[float], list[float]]:
     await emptied(ground, "journey")
-    running = await assemble(PARTS, settings_of(ground))
+    running = await assemble(PARTS, settings_of(ground, "journey"))
     try:
         async with kit(ground, PARTS) as one:
             await one.make_keys(child.subject for child in children)
@@ -85,7 +85,3 @@ async def _timed(running: Any, children: Sequence[UUID]) -> tuple[list[float], l
                 ours.append(between - begun)
                 bare.append(time.perf_counter() - between)
     return ours, bare
-
-
-def _percentile(values: Sequence[float], percent: int) -> float:
-    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]

@@ -3,7 +3,7 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -51,6 +51,11 @@ async def rate_of(work: Callable[[], Awaitable[int]]) -> float:
     begun = time.perf_counter()
     done = await work()
     return done / (time.perf_counter() - begun)
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The least value that so many in a hundred do not exceed."""
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
 
 
 async def until(done: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:

@@ -10,7 +10,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 
 from carejourney.batching import partition_of, record_headers
-from carejourney.relay import BATCH, Relay, relay_producer
+from carejourney.relay import BATCH, Relay, relay_connection, relay_producer
 from services.placement.app import PARTS
 from tests.bench import bulk
 from tests.bench.corpus import children_with
@@ -67,7 +67,7 @@ async def measure(ground: Ground) -> list[Result]:
 
 async def _relayed(ground: Ground, producer: AIOKafkaProducer) -> float:
     relay = Relay(ground.dsn("placement", "placement"), lambda: producer, "bench")
-    connection = await asyncpg.connect(ground.dsn("placement", "placement"))
+    connection = await relay_connection(ground.dsn("placement", "placement"))
     try:
         done, begun = 0, time.perf_counter()
         while moved := await relay.step(connection, producer):

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
-from rich.table import Table
 
+from carejourney.cli.printing import show_rows
 from tests.bench.measuring import Rates
+
+HEADINGS: Final = ("path", "rate", "raw", "of raw", "of peer", "goal met")
+A_HUNDRED: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,20 @@ def _short(value: object) -> object:
 
 
 def show(results: Sequence[Result], console: Console) -> None:
-    """Print the table."""
-    table = Table()
-    names = ("path", "rate", "unit", "raw_rate", "ratio", "peer", "peer_ratio", "goal", "goal_met")
-    for name in names:
-        table.add_column(name.replace("_", " "))
+    """Print the figures in rows that fit a narrow terminal, and below them what each path measures and was to reach."""
+    show_rows(console, "Measured in this run", HEADINGS, [_cells(result) for result in results])
     for result in results:
-        line = result.as_json()
-        table.add_row(*("" if line[name] is None else str(line[name]) for name in names))
-    console.print(table)
+        goal = f"; to reach: {result.goal}" if result.goal else ""
+        console.print(f"{result.path}: {result.unit}{goal}", markup=False, highlight=False)
+
+
+def _cells(result: Result) -> tuple[str, ...]:
+    line = result.as_json()
+    peer = f"{line['peer_ratio']:.1f} x" if line["peer_ratio"] else ""
+    ratio = f"{line['ratio']:.2f}" if line["ratio"] else ""
+    met = "" if result.goal_met is None else "yes" if result.goal_met else "no"
+    return result.path, _figure(result.rate), _figure(result.raw_rate), ratio, peer, met
+
+
+def _figure(rate: float | None) -> str:
+    return "" if rate is None else f"{rate:,.0f}" if rate >= A_HUNDRED else f"{rate:.3g}"

@@ -11,8 +11,9 @@ from typing import Final
 
 import structlog
 import uvloop
-from rich.console import Console
 
+from carejourney.cli.printing import printing
+from carejourney.collecting import collect_seldom
 from carejourney.sample import generate
 from tests.bench.ground import standing_on
 from tests.bench.publishing import publish
@@ -26,7 +27,7 @@ IMPORT: Final = "import"
 # Each path by the word it is asked for with, and its module.
 PATHS: Final = {
     "append": "single", "bulk": "bulk", "relay": "relaying", "projection": "live", "rebuild": "rebuilding",
-    "journey": "journeys",
+    "journey": "journeys", "visible": "visible",
 }  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def run(
     if as_json:
         sys.stdout.write(json.dumps({"results": [result.as_json() for result in results]}) + "\n")
     else:
-        show(results, Console())
+        show(results, printing())
     if published:
         publish(results)
     return int(any(result.goal_met is False for result in results))
@@ -62,6 +63,7 @@ def _core(paths: Sequence[str]) -> list[Result]:
         return []
     logging.disable(logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    collect_seldom()
     with standing_on() as ground:
         return [
             result

@@ -3,10 +3,11 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import partial
+from typing import Final
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -20,10 +21,11 @@ from services.placement.app import PARTS
 from tests.bench.corpus import a_context, children_with
 from tests.bench.eventsourcing_peer import Peer
 from tests.bench.ground import Ground, Kit, emptied, kit
-from tests.bench.measuring import in_turn
+from tests.bench.measuring import ROUNDS, Rates, in_turn
 from tests.bench.result import Result
 
 FACTS: Final = 400
+Step = Callable[[], Awaitable[object]]
 RATIO: Final = 0.8
 PEER_RATIO: Final = 3.5
 
@@ -42,17 +44,11 @@ insert into command (id, subject, answer) select $3, $1, $9 from s
 
 
 async def measure(ground: Ground) -> list[Result]:
-    """The same facts, one after the other on one connection, every one its own transaction."""
-    async with kit(ground, size=1) as one, kit(ground, size=8) as many, _connection(ground) as connection:
-        with Peer(ground) as peer:
-            rates = await in_turn(
-                {
-                    "ours": lambda: _ours(one),
-                    "bare": lambda: _bare(one, connection),
-                    "eventsourcing": lambda: asyncio.to_thread(peer.append, _facts()),
-                    "eight": lambda: _eight(many),
-                }
-            )
+    """The same facts, every one its own transaction: one of ours, one bare, one of the peer, and so on."""
+    async with kit(ground) as one, kit(ground, size=8) as many, _connection(ground) as bare:
+        async with one.pool.acquire() as own:
+            rates = await _rates(ground, one, own, bare)
+        eight = await in_turn({"eight": lambda: _eight(many)})
         await emptied(ground, "placement")
     met = rates.ratio("ours", "bare") >= RATIO and rates.ratio("ours", "eventsourcing") >= PEER_RATIO
     return [
@@ -60,8 +56,30 @@ async def measure(ground: Ground) -> list[Result]:
             "append.single", "facts/s, one connection", rates, raw="bare", peer="eventsourcing",
             goal=f"{RATIO} of the bare insert with the same checks, {PEER_RATIO} x eventsourcing", goal_met=met,
         ),
-        Result.of("append.single_by_eight", "facts/s, eight connections", rates, ours="eight"),
+        Result.of("append.single_by_eight", "facts/s, eight connections", eight, ours="eight"),
     ]  # fmt: skip
+
+
+async def _rates(ground: Ground, one: Kit, own: asyncpg.Connection, bare: asyncpg.Connection) -> Rates:
+    rates = Rates({"ours": [], "bare": [], "eventsourcing": []})
+    with Peer(ground) as peer:
+        for number in range(ROUNDS + 1):
+            taken = await _fact_by_fact([await _ours(one, own), await _bare(one, bare), _peer(peer)])
+            for name, seconds in zip(rates.of, taken, strict=True):
+                rates.of[name] += [FACTS / seconds] if number else []
+    return rates
+
+
+async def _fact_by_fact(contenders: Sequence[Sequence[Step]]) -> list[float]:
+    """Seconds that each contender took for all of its steps. They go fact by fact, so that noise hits all alike."""
+    taken = [0.0] * len(contenders)
+    for number, steps in enumerate(zip(*contenders, strict=True)):
+        for turn in range(len(steps)):
+            which = (turn + number) % len(steps)
+            begun = time.perf_counter()
+            await steps[which]()
+            taken[which] += time.perf_counter() - begun
+    return taken
 
 
 @asynccontextmanager
@@ -78,18 +96,26 @@ def _facts() -> list[Draft]:
     return list(itertools.islice((d for child in children_with(FACTS, PARTS.name) for d in child.drafts), FACTS))
 
 
-async def _ours(one: Kit) -> float:
+async def _ours(one: Kit, own: asyncpg.Connection) -> list[Step]:
     facts = _facts()
     await one.make_keys({draft.subject for draft in facts})
-    async with one.pool.acquire() as connection:
-        begun = time.perf_counter()
-        for seen, draft in _numbered(facts):
-            command = new_id()
-            context = a_context(PARTS.name, command)
-            await one.store.append(
-                draft.subject, [draft], context, command=command, expected=seen, connection=connection
-            )
-        return len(facts) / (time.perf_counter() - begun)
+
+    def step(seen: int, draft: Draft) -> Step:
+        command = new_id()
+        context = a_context(PARTS.name, command)
+        return partial(
+            one.store.append, draft.subject, [draft], context, command=command, expected=seen, connection=own
+        )
+
+    return [step(seen, draft) for seen, draft in _numbered(facts)]
+
+
+def _peer(peer: Peer) -> list[Step]:
+    return [partial(_said, said) for said in peer.appends(_facts())]
+
+
+async def _said(say: Callable[[], None]) -> None:
+    say()
 
 
 async def _eight(many: Kit) -> float:
@@ -123,18 +149,16 @@ def _numbered(facts: Sequence[Draft]) -> list[tuple[int, Draft]]:
     return numbered
 
 
-async def _bare(one: Kit, connection: asyncpg.Connection) -> float:
+async def _bare(one: Kit, connection: asyncpg.Connection) -> list[Step]:
     facts = _facts()
     await one.make_keys({draft.subject for draft in facts})
     keys = await one.keys.of({draft.subject for draft in facts})
     now, answer = datetime.now(UTC), msgspec.json.encode({"version": 1, "facts": 1, "recorded": [str(uuid4())]})
-    rows: list[tuple[Any, ...]] = []
+    steps: list[Step] = []
     for seen, draft in _numbered(facts):
         headers = headers_of(draft, a_context(PARTS.name), time=instant(now), stream_version=seen + 1)
         payload = payload_of(draft, keys[draft.subject], CATALOGUE)
         packed = msgspec.json.encode(headers)
-        rows.append((draft.subject, draft.id, new_id(), seen + 1, now, draft.topic, packed, payload, answer))
-    begun = time.perf_counter()
-    for row in rows:
-        await connection.execute(_BARE, *row)
-    return len(rows) / (time.perf_counter() - begun)
+        row = (draft.subject, draft.id, new_id(), seen + 1, now, draft.topic, packed, payload, answer)
+        steps.append(partial(connection.execute, _BARE, *row))
+    return steps
