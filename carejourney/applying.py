@@ -8,11 +8,13 @@ import asyncpg
 import structlog
 
 from carejourney import crash, owncopy
-from carejourney.envelope import CORRECTED, RETRACTED, Recorded
+from carejourney.envelope import CORRECTIONS, ERASED, SEALED, Recorded
+from carejourney.erasure.forgetting import erased_in, forget_beside
 from carejourney.faults import Fault, apart, is_transient
+from carejourney.membership import MEMBERSHIP
 from carejourney.owncopy import Conflict
 from carejourney.projecting import Projecting
-from carejourney.reactions import Reactions
+from carejourney.reactions import Counts, Reactions
 
 log = structlog.get_logger()
 
@@ -24,7 +26,7 @@ class Effect:
     duplicates: int = 0
     conflicts: list[Conflict] = field(default_factory=list)
     refused: list[tuple[Recorded, Fault]] = field(default_factory=list)
-    recorded: int = 0
+    recorded: Counts = field(default_factory=Counts)
 
     def add(self, other: "Effect") -> None:
         self.duplicates += other.duplicates
@@ -39,14 +41,14 @@ class Applying:
     def __init__(self, projecting: Projecting, reactions: Reactions, keep: frozenset[str] | None) -> None:
         self.projecting = projecting
         self.reactions = reactions
-        self._keep = None if keep is None else keep | {CORRECTED, RETRACTED}
+        self._keep = None if keep is None else keep | CORRECTIONS | MEMBERSHIP | {ERASED, SEALED}
 
     async def apply(self, connection: asyncpg.Connection, facts: Sequence[Recorded]) -> Effect:
         """Take all facts at once; any fault is the caller's."""
         taken = await owncopy.take(connection, facts, self._keep)
         await self.projecting.apply(connection, taken)
         crash.point("projector.after_apply")
-        recorded = await self.reactions.react(connection, taken.news)
+        recorded = await self._react(connection, taken)
         return Effect(taken.duplicates, taken.conflicts, [], recorded)
 
     async def apply_apart(self, connection: asyncpg.Connection, facts: Sequence[Recorded]) -> Effect:
@@ -84,8 +86,13 @@ class Applying:
                 continue
             total.add(Effect(taken.duplicates, taken.conflicts))
             await self._project(connection, fact.subject, taken)
-            total.recorded += await self.reactions.react(connection, taken.news)
+            total.recorded += await self._react(connection, taken)
         return total
+
+    async def _react(self, connection: asyncpg.Connection, taken: owncopy.Sorted) -> Counts:
+        recorded = await self.reactions.react(connection, taken.news)
+        await forget_beside(connection, erased_in(taken.news))
+        return recorded
 
     async def _project(self, connection: asyncpg.Connection, subject: UUID, taken: owncopy.Sorted) -> None:
         try:

@@ -77,8 +77,11 @@ def _batches(
     place: Place, group: Sequence[tuple[bytes, Mapping[str, Any]]], new_batch: Callable[[], BatchBuilder], now: int
 ) -> Iterable[Packed]:
     batch, count, last = new_batch(), 0, None
+    recorded = at = None
     for key, row in group:
-        at = min(int(row["recorded_at"].timestamp() * 1000), now)
+        if row["recorded_at"] != recorded:
+            recorded = row["recorded_at"]
+            at = min(int(recorded.timestamp() * 1000), now)
         headers, value = record_headers(row["headers"]), row["payload"]
         if batch.append(key=key, value=value, timestamp=at, headers=headers) is None:
             if last is not None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from carejourney import telemetry, tracing
 from carejourney.access import Caller
 from carejourney.envelope import Context, Draft, Origin, Recorded
-from carejourney.errors import NotFound, Refusal, StaleVersion
+from carejourney.errors import Gone, NotFound, Refusal, StaleVersion
 from carejourney.keys import SubjectKey
 from carejourney.reactions import opened
 from carejourney.standing import Standing, standing
@@ -44,13 +44,17 @@ Beside = Callable[[Unit], AbstractAsyncContextManager[object]]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One decision asked for. `expected` is the stream version of If-Match, where given."""
+    """One decision asked for. `expected` is the stream version of If-Match, where given.
+
+    `erased` is the answer where the child was erased; without one the command is refused.
+    """
 
     id: UUID
     subject: UUID
     decide: Decide
     context: Context
     expected: int | None = None
+    erased: dict[str, Any] | None = None
 
 
 def context_of(
@@ -78,8 +82,8 @@ async def carry_out(
 
     Each answer is `{subject, version, facts, corrections, recorded: [ids], **notes}`. What is `beside` the decisions is
     entered when their subjects are locked, and left in the same transaction.
-    Raises `NotFound` for a subject nobody registered, `StaleVersion` where If-Match does not hold, `Refusal` for a
-    command id that was used for another subject.
+    Raises `NotFound` for a subject nobody registered, `Gone` for one that was erased, `StaleVersion` where If-Match
+    does not hold, `Refusal` for a command id that was used for another subject.
     """
     with tracing.span(telemetry.COMMAND_SPAN):
         if len(commands) == 1 and beside is None:
@@ -97,7 +101,7 @@ async def _together(
         answers = []
         for command in commands:
             if command.id not in answered:
-                answered[command.id] = _decide(unit, command, own[command.subject])
+                answered[command.id] = _decide(store, unit, command, own[command.subject])
             answers.append(_answer_for(command, answered[command.id]))
         return answers
 
@@ -108,12 +112,15 @@ async def _alone(store: Store, command: Command, now: datetime) -> dict[str, Any
     Where others keep appending in between, the last try waits for the lock.
     """
     key = (await store.keys.of([command.subject])).get(command.subject)
+    erased = store.keys.erased(command.subject)
     async with store.pool.acquire() as connection:
         for _ in range(TRIES):
             loaded = await store.load(connection, command.subject, command.id)
             if loaded.answer is not None:
                 return _answer_for(command, loaded.answer)
-            decided = _decided(command, loaded.stream.version, loaded.facts, key, now)
+            if erased:
+                return _of_an_erased_child(command, loaded.stream.version)
+            decided = _decided(command, loaded.stream.version, store.versions.newest(loaded.facts), key, now)
             try:
                 answer = await store.append(
                     command.subject, decided.drafts, command.context, command=command.id, seen=loaded.seen,
@@ -145,9 +152,12 @@ def _decided(command: Command, version: int, own: Sequence[Recorded], key: Subje
     return command.decide(State(command.subject, [opened(fact, key) for fact in standing(own)], now))
 
 
-def _decide(unit: Unit, command: Command, own: list[Recorded]) -> dict[str, Any]:
+def _decide(store: Store, unit: Unit, command: Command, own: list[Recorded]) -> dict[str, Any]:
     stream = unit.streams[command.subject]
-    decided = _decided(command, stream.version, own, unit.keys.get(command.subject), unit.now)
+    if store.keys.erased(command.subject):
+        return _of_an_erased_child(command, stream.version)
+    read = store.versions.newest(own)
+    decided = _decided(command, stream.version, read, unit.keys.get(command.subject), unit.now)
     recorded = unit.append(decided.drafts, command.context)
     own.extend(recorded)
     _count(command.context.source, [fact.topic for fact in recorded])
@@ -161,3 +171,10 @@ def _decide(unit: Unit, command: Command, own: list[Recorded]) -> dict[str, Any]
     }
     unit.remember(command.id, command.subject, answer)
     return answer
+
+
+def _of_an_erased_child(command: Command, version: int) -> dict[str, Any]:
+    if command.erased is None:
+        raise Gone("nothing can be added to it; a child who is looked after again is registered anew")
+    nothing = {"subject": str(command.subject), "version": version, "facts": 0, "corrections": 0, "recorded": []}
+    return nothing | command.erased

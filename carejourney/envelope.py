@@ -18,6 +18,8 @@ _decode_headers = msgspec.json.Decoder(dict[str, str]).decode
 
 CORRECTED: Final = "correction.fact_corrected"
 RETRACTED: Final = "correction.fact_retracted"
+ERASED: Final = "placement.subject_erased"
+SEALED: Final = "placement.record_sealed"
 CORRECTIONS: Final = frozenset({CORRECTED, RETRACTED})
 
 # Within a value the quotes would be escaped, so this is found only where the header is.
@@ -137,6 +139,19 @@ class Recorded:
         """The instant from which this counts as known: that of the append, or the day of a historic load."""
         day = self.headers.get("ce_knownfrom")
         return f"{day}T00:00:00.000000Z" if day else self.time
+
+    @property
+    def known_from(self) -> str | None:
+        return self.headers.get("ce_knownfrom")
+
+    @property
+    def causation(self) -> str | None:
+        return self.headers.get("ce_causationid")
+
+    @property
+    def concerns(self) -> str:
+        """Pseudonyms of others whom it touches, with commas between them."""
+        return self.headers.get("ce_concerns", "")
 
     @property
     def stream_version(self) -> int:

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 import asyncpg
 from aiokafka.errors import KafkaError
 
+from carejourney.errors import Unavailable
 from carejourney.logs import kind_of, place_of
 
 Item = TypeVar("Item")
@@ -31,7 +32,10 @@ def is_transient(error: BaseException) -> bool:
     """Whether the same work may succeed later, because a part of the system was away or busy."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "")[:2] not in _OF_THE_DATA
-    return isinstance(error, OSError | TimeoutError | KafkaError | asyncpg.InterfaceError | asyncpg.InternalClientError)
+    return isinstance(
+        error,
+        OSError | TimeoutError | KafkaError | Unavailable | asyncpg.InterfaceError | asyncpg.InternalClientError,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from carejourney import parking, telemetry
 from carejourney.access import mint
 from carejourney.applying import Applying
 from carejourney.envelope import Recorded
+from carejourney.faults import is_transient
 from carejourney.projector import every_partition
 from carejourney.records import read
 from carejourney.settings import Settings
@@ -136,14 +137,20 @@ class Healing:
         self._wake.set()
 
     async def run(self) -> None:
-        """Heal for ever; also keeps the count of parked lanes. Waits out whatever fails."""
+        """Heal for ever; also keeps the count of parked lanes. Waits out what is away.
+
+        An owner that cannot be asked is none of the others' business, and what is wrong with a fact parks its lane: so
+        what else is raised here is a bug. It is let through, and seen.
+        """
         async with httpx.AsyncClient(timeout=httpx.Timeout(10, connect=2)) as client:
             while True:
                 tried = 0
                 try:
                     await self._count()
                     tried = await self.round(client) if self.possible else 0
-                except Exception as error:  # noqa: BLE001 - healing that died would leave lanes waiting for ever
+                except Exception as error:
+                    if not is_transient(error):
+                        raise
                     log.warning("healing.waiting", service=self._service, fault=type(error).__name__)
                 await self._pause(PAUSE_SECONDS if tried == LANES else ROUND_SECONDS)
 
@@ -183,7 +190,7 @@ class Healing:
         async with at_once:
             try:
                 facts = await self._facts_after(client, lane, token)
-            except (httpx.HTTPError, ValueError):
+            except (httpx.HTTPError, httpx.InvalidURL, ValueError):
                 telemetry.GAPS_ASKED.labels(self._service, "failed").inc()
                 return None
         telemetry.GAPS_ASKED.labels(self._service, "answered" if facts else "nothing").inc()
@@ -217,8 +224,7 @@ class Healing:
             after = await connection.fetchval("select count(*) from parked where projection = 'gap'")
         telemetry.GAPS_HEALED.labels(self._service).inc(max(0, before - after))
         telemetry.CONFLICTS.labels(self._service).inc(len(effect.conflicts))
-        if effect.recorded:
-            self._applying.reactions.store.appended()
+        self._applying.reactions.committed(effect.recorded)
 
 
 def _source(headers: bytes | None) -> str | None:

@@ -35,8 +35,12 @@ def problem(status: int, slug: str, title: str, detail: str, **extra: object) ->
     return JSONResponse(body, status_code=status, media_type=PROBLEM)
 
 
-def add_problems(app: FastAPI) -> None:
-    """Turn every refusal into a problem document."""
+def _nobody(_: BaseException) -> None:
+    """Stands for who hears of a database that takes nothing, where nobody does."""
+
+
+def add_problems(app: FastAPI, unable: Callable[[BaseException], None] = _nobody) -> None:
+    """Turn every refusal into a problem document; `unable` hears why a database could not do what was asked."""
 
     async def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)  # noqa: S101 - registered for this class alone
@@ -67,6 +71,7 @@ def add_problems(app: FastAPI) -> None:
 
     async def away(_: Request, error: Exception) -> Response:
         log.warning("request.waiting", fault=kind_of(error))
+        unable(error)
         detail = "the database takes nothing now; send it again, with the same Idempotency-Key"
         answer = problem(Unavailable.status, Unavailable.slug, Unavailable.title, detail)
         answer.headers["retry-after"] = "1"

@@ -13,11 +13,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from carejourney.checkpoints import Place, id_of
+from carejourney.envelope import Recorded
+from carejourney.records import read_all
 from carejourney.settings import Settings
 from carejourney.subscription import ensure_topics
 
 REQUEST_MILLISECONDS: Final = 5_000
 READ_SECONDS: Final = 15.0
+BEYOND: Final = 4_000
 UNKNOWN_TOPIC: Final = 3
 
 
@@ -84,6 +87,36 @@ class LogWatch:
             for topic in await self._other_facts({p: r for p, r in remembered.items() if p[0] not in losses}):
                 losses[topic] = "its last fact is another one"
         return [Loss(t, reason, {p: b for (name, p), b in begins.items() if name == t}) for t, reason in losses.items()]
+
+    async def beyond(self, remembered: Mapping[Place, Remembered]) -> list[tuple[Place, Recorded]]:
+        """The facts that lie behind the last one remembered in each partition, some thousands of them at most.
+
+        Where the relay was ended before it moved its mark these are few, and its store holds every one of them.
+        """
+        begins, ends = await self._bounds(await self._partitions())
+        last = {place: was.last for place, was in remembered.items()}
+        spans = {TopicPartition(*p): (max(begins[p], last.get(p, -1) + 1), end) for p, end in ends.items()}
+        spans = {tp: span for tp, span in spans.items() if span[0] < span[1]}
+        return await self._records(spans) if spans else []
+
+    async def _records(self, spans: Mapping[TopicPartition, tuple[int, int]]) -> list[tuple[Place, Recorded]]:
+        """The facts from an offset on and before another, partition by partition."""
+        assert self._consumer is not None  # noqa: S101 - as below
+        found: list[tuple[Place, Recorded]] = []
+        left = dict(spans)
+        self._consumer.assign(list(left))
+        for tp, (first, _) in left.items():
+            self._consumer.seek(tp, first)
+        async with asyncio.timeout(READ_SECONDS):
+            while left and len(found) < BEYOND:
+                for tp, records in (await self._consumer.getmany(timeout_ms=500)).items():
+                    facts, _ = read_all(records)
+                    found += [((tp.topic, tp.partition), fact) for _, fact in facts]
+                    if tp in left and records[-1].offset + 1 >= left[tp][1]:
+                        del left[tp]
+                        self._consumer.pause(tp)
+        self._consumer.unsubscribe()
+        return found
 
     async def _partitions(self) -> dict[str, int]:
         assert self._admin is not None  # noqa: S101 - opened by the relay

@@ -1,12 +1,16 @@
 """Migrations of one service's database, by Alembic, as the role that owns it."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import asyncpg
 import structlog
 
 log = structlog.get_logger()
+
+# What runs a migration is kept by Alembic in the module, for the whole process.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def head(migrations: Path) -> str:
@@ -44,4 +48,5 @@ def _upgrade(migrations: Path, owner_dsn: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(migrations))
     config.attributes["dsn"] = owner_dsn
-    command.upgrade(config, "head")
+    with _ONE_AT_A_TIME:
+        command.upgrade(config, "head")

@@ -6,17 +6,18 @@ reported as unknown.
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID
 
 import asyncpg
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.conn import collect_hosts
 from aiokafka.errors import KafkaError
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response, Security
 
 from carejourney import telemetry
 from carejourney.access import Caller, caller
@@ -28,6 +29,8 @@ from carejourney.store import DATABASE_AWAY
 if TYPE_CHECKING:
     from carejourney.service import Running
 
+log = structlog.get_logger()
+
 STUCK_SECONDS: Final = 60
 HELD_SECONDS: Final = 30
 # Readiness asks the database and Kafka at the same time: it answers within two seconds.
@@ -37,6 +40,12 @@ LAG_SECONDS: Final = 20.0
 PENDING_SHOWN: Final = 100_000
 
 Ends = Mapping[TopicPartition, int]
+
+FULL: Final = asyncpg.DiskFullError.__name__
+# About a megabyte of rows, which a disk that is full has no room for.
+_ROOM: Final = """
+create temporary table room on commit drop as select repeat(md5(n::text), 50) as row from generate_series(1, 640) as n
+"""
 
 # The oldest of the pending facts come first in the index, so a long backlog costs no more than its limit.
 _STATE: Final = """
@@ -76,14 +85,27 @@ class Books:
 
         Raises TimeoutError where no answer comes within `seconds`, and what `DATABASE_AWAY` names.
         """
+        async with self._connected(seconds) as connection:
+            return await connection.fetchrow(_STATE, limit)
+
+    async def has_room(self, seconds: float) -> bool:
+        """Whether the database can still write a megabyte: it is tried, and not kept. Raises as `state` does."""
+        try:
+            async with self._connected(seconds) as connection:
+                await connection.execute(_ROOM)
+        except asyncpg.DiskFullError:
+            return False
+        return True
+
+    @asynccontextmanager
+    async def _connected(self, seconds: float) -> AsyncIterator[asyncpg.Connection]:
         async with asyncio.timeout(seconds), self._asked:
             answered = False
             try:
                 if self._connection is None or self._connection.is_closed():
                     self._connection = await asyncpg.connect(self._dsn, timeout=seconds)
-                found = await self._connection.fetchrow(_STATE, limit)
+                yield self._connection
                 answered = True
-                return found
             finally:
                 if not answered:
                     self.close()
@@ -122,6 +144,7 @@ class Operations:
     applied: Stall = field(default_factory=Stall)
     held: Stall = field(default_factory=Stall)
     behind: dict[Place, Stall] = field(default_factory=dict)
+    full: bool = False
 
     def _known(self) -> "Running":
         if self.running is None:
@@ -131,6 +154,12 @@ class Operations:
     def faults(self) -> Mapping[str, str]:
         """Kind and place of the bugs that ended background work, by its name."""
         return self.running.background.faults if self.running else {}
+
+    def unable(self, error: BaseException) -> None:
+        """Hear of what a database could not do: of a full disk is told until there is room again."""
+        if isinstance(error, asyncpg.DiskFullError) and not self.full:
+            self.full = True
+            log.error("database.full", service=self.running.parts.name if self.running else None)
 
     async def readiness(self) -> dict[str, Any]:
         """Ready: the database answers, no bug ended the background work, nothing is stuck though Kafka answers.
@@ -155,7 +184,8 @@ class Operations:
         ready = database == "up" and not self.faults() and relay != "held" and projector != "stuck"
         return {
             "ready": ready, "database": database, "kafka": kafka, "relay": relay, "projector": projector,
-            "faults": dict(self.faults()), "lost": self.running.projector.progress.lost, **lag,
+            "faults": dict(self.faults()), "lost": self.running.projector.progress.lost,
+            "unheld": self.running.relay.unheld if self.running.relay else [], **lag,
         }  # fmt: skip
 
     async def _database(self) -> tuple[str, asyncpg.Record | None]:
@@ -165,7 +195,21 @@ class Operations:
             return "unknown", None
         except DATABASE_AWAY:
             return "away", None
-        return "read-only" if row["read_only"] else "up", row
+        if row["read_only"]:
+            return "read-only", row
+        return "full" if await self._is_full() else "up", row
+
+    async def _is_full(self) -> bool:
+        """Whether a write has failed for want of room, and would still fail; it is tried only after one has."""
+        running = self._known()
+        faults = {running.projector.progress.fault, running.relay.fault if running.relay else None}
+        self.full = self.full or FULL in faults
+        if self.full:
+            try:
+                self.full = not await running.books.has_room(PROBE_SECONDS)
+            except DATABASE_AWAY:
+                return True
+        return self.full
 
     async def _kafka(self) -> tuple[str, Ends | None]:
         """Whether Kafka answers, and where the logs end that the service hears (None: unknown)."""
@@ -300,8 +344,7 @@ def operations_router(operations: Operations) -> APIRouter:
     router = APIRouter(tags=["operations"])
 
     @router.get("/operations/lag", summary="Facts recorded here or elsewhere that are not in every projection yet.")
-    async def lag(who: Annotated[Caller, Depends(caller)]) -> dict[str, Any]:
-        who.may("operations")
+    async def lag(_: Annotated[Caller, Security(caller, scopes=("operations",))]) -> dict[str, Any]:
         state = await operations.lag()
         names = [p.name for p in operations._known().parts.projections]  # noqa: SLF001
         return {**state, "projections": names}
@@ -313,9 +356,11 @@ def operations_router(operations: Operations) -> APIRouter:
         responses={200: {"content": of_lines(FACTS_EXAMPLE)}},
     )
     async def facts(
-        subject: UUID, topic: str, who: Annotated[Caller, Depends(caller)], after: Annotated[int, Query(ge=0)] = 0
+        subject: UUID,
+        topic: str,
+        _: Annotated[Caller, Security(caller, scopes=("service",))],
+        after: Annotated[int, Query(ge=0)] = 0,
     ) -> Response:
-        who.may("service", "operations")
         rows = await operations.facts_after(subject, topic, after)
         lines = b"".join(b'{"headers":' + r["headers"] + b',"value":' + r["payload"] + b"}\n" for r in rows)
         return Response(lines, media_type=LINES)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request, Security
 from pydantic import BaseModel, ConfigDict, Field
 
 from carejourney import parking
@@ -19,7 +19,7 @@ ROLE: Final = "operations"
 LISTED: Final = 200
 
 Name = Annotated[str, Field(max_length=100)]
-Who = Annotated[Caller, Depends(caller)]
+Who = Annotated[Caller, Security(caller, scopes=(ROLE,))]
 
 
 class Redrive(BaseModel):
@@ -97,29 +97,26 @@ def parked_router() -> APIRouter:
 
     @router.get("/operations/parked", summary="Lanes that wait, with the fault and its place; records without effect.")
     async def parked(
-        request: Request, who: Who, fact: UUID | None = None, child: UUID | None = None,
+        request: Request, _: Who, fact: UUID | None = None, child: UUID | None = None,
         reason: Annotated[str | None, Query(max_length=100)] = None,
         projection: Annotated[str | None, Query(max_length=100)] = None,
         after: Annotated[str | None, Query(max_length=300)] = None,
         limit: Annotated[int, Query(ge=1, le=LISTED)] = 50,
         *, acknowledged: bool = False,
     ) -> dict[str, Any]:  # fmt: skip
-        who.may(ROLE)
         selection = Selection(fact, child, reason, projection)
         running = request.app.state.running
         return await listed(running, selection, after=key_of(after), limit=limit, acknowledged=acknowledged)
 
     @router.post("/operations/redrive", summary="Try parked lanes again; with `dry_run` say what would happen.")
     async def redrive(request: Request, who: Who, body: Redrive) -> dict[str, Any]:
-        who.may(ROLE)
         redriving = request.app.state.running.redriving
         result = await redriving.redrive(body.selection(), actor=who.actor, role=ROLE, dry_run=body.dry_run)
         told: dict[str, Any] = result.told()
         return told
 
     @router.get("/operations/redrives", summary="The last redrives: by whom, when, of what, with what result.")
-    async def redrives(request: Request, who: Who) -> dict[str, Any]:
-        who.may(ROLE)
+    async def redrives(request: Request, _: Who) -> dict[str, Any]:
         return {"redrives": await request.app.state.running.redriving.latest()}
 
     @router.post(
@@ -128,7 +125,6 @@ def parked_router() -> APIRouter:
         responses=problems(NotFound),
     )
     async def acknowledge(request: Request, who: Who, body: Seen) -> dict[str, str]:
-        who.may(ROLE)
         async with request.app.state.running.pool.acquire() as connection:
             if not await parking.acknowledge(connection, body.topic, body.partition, body.offset, who.actor):
                 raise NotFound("no record of that place waits to be acknowledged")

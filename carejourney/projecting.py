@@ -8,9 +8,10 @@ import asyncpg
 import structlog
 
 from carejourney import owncopy, parking
-from carejourney.envelope import CORRECTIONS, Recorded
+from carejourney.envelope import CORRECTIONS, SEALED, Recorded, Said
+from carejourney.erasure.forgetting import erased_in
 from carejourney.faults import Fault, UnknownVersion, apart
-from carejourney.keys import Keys, Wrapper
+from carejourney.keys import Keys
 from carejourney.parking import GAP
 from carejourney.projection import Kinds, Projection, Secrets, advance, fold, ordered, upsert_sql, write_values
 
@@ -22,14 +23,11 @@ log = structlog.get_logger()
 class Projecting:
     """All projections of one service over its own copy."""
 
-    def __init__(
-        self, service: str, projections: Sequence[Projection[Any]], kinds: Kinds, keys: Keys, wrapper: Wrapper
-    ) -> None:
+    def __init__(self, service: str, projections: Sequence[Projection[Any]], kinds: Kinds, keys: Keys) -> None:
         self.service = service
         self.projections = projections
         self.kinds = kinds
         self._keys = keys
-        self._wrapper = wrapper
 
     async def apply(self, connection: asyncpg.Connection, sorted_: owncopy.Sorted) -> None:
         """Bring every projection up to what the copy now holds."""
@@ -76,7 +74,7 @@ class Projecting:
 
     async def _secrets(self, subjects: Sequence[UUID]) -> dict[UUID, Secrets]:
         keys = await self._keys.of(subjects)
-        return {s: Secrets(keys.get(s), self._wrapper.digest) for s in subjects}
+        return {s: Secrets(keys.get(s), self._keys.digest) for s in subjects}
 
     async def _apply(
         self,
@@ -87,23 +85,17 @@ class Projecting:
         secrets: Mapping[UUID, Secrets],
     ) -> None:
         touched = [s for s in secrets if any(self.concerns(projection, f) for f in news[s])]
-        parked = await connection.fetch(
-            "select subject from parked where projection = $1 and subject = any($2)", projection.name, touched
-        )
-        touched = [s for s in touched if s not in {r["subject"] for r in parked}]
-        if not touched:
-            return
-        rows = await connection.fetch(
-            f'select subject, state from "{projection.table.name}" where subject = any($1)',  # noqa: S608
-            touched,
-        )
-        saved = {row["subject"]: row["state"] for row in rows}
+        erased = erased_in(fact for facts in news.values() for fact in facts)
+        if erased:
+            await self.forget(connection, projection, erased, set(erased) & set(touched))
+            touched = [s for s in touched if s not in erased]
+        saved = await _states(connection, projection, touched)
         written, again = [], []
-        for subject in touched:
+        for subject in filter(saved.__contains__, touched):
             row = None
             if subject not in healed:
                 fresh = [f for f in news[subject] if self.concerns(projection, f)]
-                row = await self._advanced(connection, projection, subject, saved.get(subject), fresh, secrets[subject])
+                row = await self._advanced(connection, projection, subject, saved[subject], fresh, secrets[subject])
             if row is None:
                 again.append(subject)
             else:
@@ -111,9 +103,30 @@ class Projecting:
         await self._write(connection, projection, [r for r in written if r])
         await self.refold(connection, projection, again, secrets)
 
+    async def forget(
+        self,
+        connection: asyncpg.Connection,
+        projection: Projection[Any],
+        erased: Iterable[UUID],
+        also: Iterable[UUID] = (),
+    ) -> None:
+        """Make the rows of children who were erased again without a key, parked or not, or not at all.
+
+        `also` are those of them who may have no row yet.
+        """
+        removed = await connection.fetch(
+            f'with row as (delete from "{projection.table.name}" where subject = any($1) returning subject),'  # noqa: S608
+            " lane as (delete from parked where projection = $2 and subject = any($1) returning subject)"
+            " select subject from row union select subject from lane",
+            list(erased),
+            projection.name,
+        )
+        again = sorted({row["subject"] for row in removed} | set(also))
+        await self.refold(connection, projection, again, {s: Secrets(None, self._keys.digest) for s in again})
+
     def concerns(self, projection: Projection[Any], fact: Recorded) -> bool:
         """Whether a fact, or the fact it corrects, is of a type the projection handles."""
-        if fact.type in projection.handles:
+        if fact.type in projection.handles or fact.type == SEALED:
             return True
         if not fact.type.startswith("correction."):
             return False
@@ -213,12 +226,27 @@ class Projecting:
             fact: str | None = error.fact
         else:
             facts = (await owncopy.facts_of(connection, [subject]))[subject]
-            fact = _first_fault(projection, facts, self.kinds)
+            fact = first_fault(projection, facts, self.kinds)
         log.error(
             "projection.parked", service=self.service, projection=projection.name, fault=fault.kind, place=fault.place,
             fact=fact, subject=str(subject),
         )  # fmt: skip
         await parking.park(connection, self.service, projection.name, subject, UUID(fact) if fact else None, fault)
+
+
+async def _states(
+    connection: asyncpg.Connection, projection: Projection[Any], subjects: Sequence[UUID]
+) -> dict[UUID, bytes | None]:
+    """The saved state of each subject that is not parked; None where there is none yet."""
+    rows = await connection.fetch(
+        f"""
+        select w.subject, r.state from unnest($1::uuid[]) as w(subject)
+        left join "{projection.table.name}" r on r.subject = w.subject
+        where not exists (select from parked p where p.projection = $2 and p.subject = w.subject)
+        """,  # noqa: S608 - names of our tables
+        subjects, projection.name,
+    )  # fmt: skip
+    return dict(rows)
 
 
 def _by_subject(facts: Iterable[Recorded]) -> dict[UUID, list[Recorded]]:
@@ -228,9 +256,9 @@ def _by_subject(facts: Iterable[Recorded]) -> dict[UUID, list[Recorded]]:
     return found
 
 
-def _first_fault(projection: Projection[Any], facts: Sequence[Recorded], kinds: Kinds) -> str | None:
+def first_fault(projection: Projection[Any], facts: Sequence[Said], kinds: Kinds) -> str | None:
     """The id of the first fact that the projection cannot take; where no single one is to blame, of the newest."""
-    newest = max(facts, key=lambda f: f.time, default=None)
+    newest = max(facts, key=lambda f: (f.known, f.stream_version), default=None)
     fallback = newest.id if newest else None
     try:
         standing = ordered(facts, kinds)

@@ -13,9 +13,10 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
-from carejourney.envelope import CORRECTIONS, Said
+from carejourney.envelope import CORRECTIONS, SEALED, Said
 from carejourney.keys import FORGOTTEN, PREFIX, SubjectKey
 from carejourney.standing import EDGES, Standing, lane_order, standing
+from carejourney.versions import Versions
 
 S = TypeVar("S")
 Order = tuple[str, int, str, str, int]
@@ -76,18 +77,14 @@ class Kinds:
 
     def __init__(self, catalogue: Mapping[str, Any]) -> None:
         self._lane = {wire: (cls.lane, cls.edge) for wire, cls in catalogue.items()}
-        self._schemas = {
-            f"urn:carejourney:{wire}:{version}"
-            for wire, cls in catalogue.items()
-            for version in range(1, cls.version + 1)
-        }
+        self.versions = Versions(catalogue)
 
     def lane(self, wire: str) -> str:
         return str(self._lane.get(wire, (wire, "point"))[0])
 
     def knows(self, fact: Said) -> bool:
         """Whether a fact is of a type and version of the published language as this program has it."""
-        return fact.schema in self._schemas
+        return self.versions.knows(fact)
 
     def order(self, fact: Standing) -> Order:
         return lane_order(fact, self._lane.get(fact.type, ("", "point"))[1])
@@ -99,7 +96,7 @@ class Kinds:
 
 def ordered(facts: Iterable[Said], kinds: Kinds) -> list[Standing]:
     """The standing facts of one subject that were not retracted, in effective order."""
-    return sorted((f for f in standing(facts) if not f.retracted), key=kinds.order)
+    return sorted((f for f in standing(kinds.versions.newest(facts)) if not f.retracted), key=kinds.order)
 
 
 def fold(projection: Projection[S], facts: Iterable[Said], kinds: Kinds) -> Saved[S]:
@@ -126,6 +123,8 @@ def _advance(projection: Projection[S], saved: Saved[S], facts: Iterable[Standin
         if fact.type in projection.handles:
             state = projection.evolve(state, fact)
             reached[kinds.lane(fact.type)] = kinds.order(fact)
+        if fact.type == SEALED:
+            reached[SEALED] = kinds.order(fact)
     return Saved(state, reached)
 
 
@@ -133,6 +132,7 @@ def encode(saved: Saved[Any]) -> bytes:
     return msgspec.json.encode(saved, order="deterministic")
 
 
+@cache
 def upsert_sql(table: sa.Table) -> tuple[str, list[str]]:
     """One statement that writes many rows from arrays, and the columns in the order of its arguments."""
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415
@@ -147,8 +147,8 @@ def upsert_sql(table: sa.Table) -> tuple[str, list[str]]:
 
 
 def write_values(projection: Projection[S], subject: UUID, saved: Saved[S], secrets: Secrets) -> dict[str, Any] | None:
-    """The whole row of a subject, its state included."""
-    row = projection.row(saved.state, secrets)
+    """The whole row of a subject, its state included; None where it has no place, or its record is sealed."""
+    row = None if SEALED in saved.reached else projection.row(saved.state, secrets)
     if row is None:
         return None
     return {"subject": subject, "state": encode(saved), **row}

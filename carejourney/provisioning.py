@@ -18,6 +18,9 @@ KEYS = "keys"
 KEYS_OWNER = f"{KEYS}_owner"
 _ITERATIONS = 4096
 _SCHEME = "SCRAM-SHA-256"
+# A process that hangs in a transaction would hold back the relays of the whole server for as long as it is there.
+_ABANDONED = "idle_in_transaction_session_timeout"
+_ABANDONED_AFTER = "60s"
 # Two provisioners at once would stumble over each other's new roles.
 _LOCK = 7_305_190_402
 
@@ -111,6 +114,18 @@ async def _make_roles(admin: asyncpg.Connection, passwords: dict[str, str]) -> N
             await _make_role(admin, f"\"{role}\" login password '{verifier}'")
         elif not _matches(known[role], password):
             await admin.execute(f"alter role \"{role}\" login password '{verifier}'")
+    await _bound_transactions(admin, list(passwords))
+
+
+async def _bound_transactions(admin: asyncpg.Connection, roles: list[str]) -> None:
+    """No session of these roles may stay idle in a transaction; what an operator has set for one is left."""
+    rows = await admin.fetch(
+        "select rolname from pg_roles where rolname = any($1)"
+        " and not exists (select from unnest(rolconfig) as said where said like $2)",
+        roles, f"{_ABANDONED}=%",
+    )  # fmt: skip
+    for row in rows:
+        await admin.execute(f"alter role \"{row['rolname']}\" set {_ABANDONED} = '{_ABANDONED_AFTER}'")
 
 
 async def _make_role(admin: asyncpg.Connection, definition: str) -> None:

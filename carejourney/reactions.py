@@ -5,6 +5,7 @@ has recorded; so they fire once for each occurrence, and never in a rebuild.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,8 @@ TIMER_PAUSE: Final = 0.05
 TIMER_SECONDS: Final = 1.0
 FAULT_PAUSE: Final = timedelta(hours=1)
 Clock = Callable[[], datetime]
+# How many facts were recorded, by topic.
+Counts = Counter[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +91,33 @@ class Reactions:
         self._kinds = kinds
         self._clock = clock or (lambda: datetime.now(UTC))
 
-    async def react(self, connection: asyncpg.Connection, news: Iterable[Recorded]) -> int:
+    async def react(self, connection: asyncpg.Connection, news: Iterable[Recorded]) -> Counts:
         """Decide for the subjects whose news wake a reaction; how many facts were recorded."""
         if not self._reactions:
-            return 0
+            return Counts()
         causes = {f.subject: f for f in news if any(_wakes(r, f) for r in self._reactions)}
         return await self._decide_apart(connection, causes.keys(), causes)
 
-    async def again(self, connection: asyncpg.Connection, name: str, subjects: Sequence[UUID]) -> tuple[int, set[UUID]]:
+    async def again(
+        self, connection: asyncpg.Connection, name: str, subjects: Sequence[UUID]
+    ) -> tuple[Counts, set[UUID]]:
         """Decide again for parked subjects of one reaction; how many facts were recorded, and who is still parked."""
         chosen = [r for r in self._reactions if r.name == name]
         if not chosen:
             await parking.unpark(connection, [(name, subject) for subject in subjects])
-            return 0, set()
+            return Counts(), set()
         recorded = await self._decide_apart(connection, subjects, {}, chosen)
         rows = await connection.fetch(
             "select subject from parked where projection = $1 and subject = any($2)", name, list(subjects)
         )
         return recorded, {row["subject"] for row in rows}
+
+    def committed(self, recorded: Counts) -> None:
+        """Say that facts of reactions were committed: they are counted as recorded, and the relay need not wait."""
+        for topic, facts in recorded.items():
+            telemetry.FACTS_RECORDED.labels(self.store.source, topic).inc(facts)
+        if recorded:
+            self.store.appended()
 
     @property
     def names(self) -> frozenset[str]:
@@ -117,21 +129,20 @@ class Reactions:
         subjects: Iterable[UUID],
         causes: Mapping[UUID, Recorded],
         reactions: Sequence[Reaction] | None = None,
-    ) -> int:
+    ) -> Counts:
         """Decide, and keep a fault that comes out only when the facts are recorded to the subject it belongs to."""
         chosen = self._reactions if reactions is None else reactions
 
-        async def together(some: Sequence[UUID]) -> int:
+        async def together(some: Sequence[UUID]) -> Counts:
             return await self._decide(connection, some, causes, chosen)
 
-        async def one(subject: UUID, error: Exception) -> int:
+        async def one(subject: UUID, error: Exception) -> Counts:
             if len(chosen) > 1:
-                done = [await self._decide_apart(connection, [subject], causes, [r]) for r in chosen]
-                return sum(done)
+                return sum([await self._decide_apart(connection, [subject], causes, [r]) for r in chosen], Counts())
             await self._give_up(connection, chosen[0], subject, causes.get(subject), error)
-            return 0
+            return Counts()
 
-        return sum(await apart(connection, sorted(subjects), together, one))
+        return sum(await apart(connection, sorted(subjects), together, one), Counts())
 
     async def _decide(
         self,
@@ -139,10 +150,10 @@ class Reactions:
         subjects: Iterable[UUID],
         causes: Mapping[UUID, Recorded],
         reactions: Sequence[Reaction],
-    ) -> int:
+    ) -> Counts:
         wanted = sorted(subjects)
         now = self._clock()
-        recorded = 0
+        recorded = Counts()
         well = []
         async with self.store.unit(wanted, connection=connection) as unit:
             heard, own = await owncopy.facts_of(connection, wanted), await unit.facts(wanted)
@@ -155,7 +166,7 @@ class Reactions:
                         continue
                     if outcome.drafts:
                         context = self._context(heard[subject], causes.get(subject))
-                        recorded += len(unit.append(outcome.drafts, context))
+                        recorded.update(fact.topic for fact in unit.append(outcome.drafts, context))
                     await self._look_again(connection, subject, reaction.name, outcome.look_again)
                     well.append((reaction.name, subject))
         await parking.unpark(connection, well)
@@ -206,7 +217,7 @@ class Reactions:
         return Situation(
             subject,
             [opened(f, key) for f in ordered(heard, self._kinds)],
-            [opened(f, key) for f in standing(own)],
+            [opened(f, key) for f in standing(self._kinds.versions.newest(own))],
             now,
         )
 
@@ -240,6 +251,7 @@ class Reactions:
 
         The stream is locked before the timer, as the projector does: the two would wait for each other otherwise.
         """
+        recorded = Counts()
         async with connection.transaction():
             due = await connection.fetch(
                 "select distinct subject from (select subject from timer join stream using (subject) where due_at <= $1"
@@ -247,12 +259,12 @@ class Reactions:
                 self._clock(), TIMER_BATCH,
             )  # fmt: skip
             if due:
-                await self._decide_apart(connection, [row["subject"] for row in due], {})
+                recorded = await self._decide_apart(connection, [row["subject"] for row in due], {})
                 crash.point("timers.before_commit")
         if due:
             crash.point("timers.after_fire")
             telemetry.TIMERS_FIRED.labels(self.store.source).inc(len(due))
-            self.store.appended()
+            self.committed(recorded)
         return len(due)
 
     async def run_timers(self, pool: asyncpg.Pool) -> None:

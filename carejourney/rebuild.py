@@ -20,22 +20,24 @@ import asyncpg
 
 from carejourney import crash
 from carejourney.folding import Folded, Folder, Folders, Source
-from carejourney.keys import FileKey, Keys
+from carejourney.keys import Keys
+from carejourney.parking import GAP
 from carejourney.projection import Kinds
 from carejourney.projector import PARTITION_LOCK
-from carejourney.refold import Run, definition_of, example_of
+from carejourney.refold import SHARD, Run, definition_of, example_of, park_unfolded, shards
 from carejourney.service import Parts
 from carejourney.settings import Settings
 
-SHARD: Final = 1_000
 MANY: Final = 20_000
 EXAMPLES: Final = 20
 REBUILD_LOCK: Final = 0x666F_6C64  # "fold"
 LOCK_SECONDS: Final = 2.0
 SCHEMA: Final = "rebuild"
 
-_LATE = "select distinct subject from received where arrival > $1 and arrival <= $2"
-_SUBJECTS = "select distinct subject from lane where subject > $1 order by subject limit $2"
+_WAITING = """
+select jsonb_build_object('projection', 'gap', 'subject', l.subject, 'topic', l.topic, 'version', l.version)
+from lane l join parked p on p.projection = 'gap' and p.subject = l.subject and p.topic = l.topic
+"""
 
 
 class RebuildRefused(Exception):  # noqa: N818 - told to an operator as it is
@@ -96,7 +98,7 @@ async def _rebuilds(parts: Parts, settings: Settings, only: str | None) -> Async
     if only is not None and not chosen:
         names = ", ".join(p.name for p in parts.projections)
         raise ValueError(f"{parts.name} has no projection {only}; it has: {names}")
-    wrapper = FileKey(settings.key_file)
+    wrapper = settings.wrapper()
     kinds = Kinds(parts.catalogue)
     async with (
         asyncpg.create_pool(settings.database_url.get_secret_value(), min_size=1, max_size=2) as pool,
@@ -104,8 +106,8 @@ async def _rebuilds(parts: Parts, settings: Settings, only: str | None) -> Async
     ):
         keys = Keys(keys_pool, wrapper)
         dsns = settings.database_url.get_secret_value(), settings.keys_database_url.get_secret_value()
-        sources = [Source(*dsns, settings.key_file, projection, kinds) for projection in chosen]
-        yield [_Rebuild(pool, source, keys, wrapper) for source in sources]
+        sources = [Source(*dsns, settings, projection, kinds) for projection in chosen]
+        yield [_Rebuild(pool, source, keys) for source in sources]
 
 
 @dataclass
@@ -115,7 +117,6 @@ class _Rebuild:
     pool: asyncpg.Pool
     source: Source
     keys: Keys
-    wrapper: FileKey
 
     def __post_init__(self) -> None:
         self.projection = self.source.projection
@@ -154,7 +155,7 @@ class _Rebuild:
             try:
                 yield connection
             finally:
-                await connection.execute("select pg_advisory_unlock($1, hashtext($2))", REBUILD_LOCK, self._name)
+                await connection.close(timeout=LOCK_SECONDS)
 
     async def _only_one(self, connection: asyncpg.Connection) -> None:
         """Take the lock; a run that was killed lets go of it only when the server notices."""
@@ -169,21 +170,20 @@ class _Rebuild:
         definition = definition_of(self.projection)
         found = await connection.fetchrow("select * from rebuild_run where projection = $1", self._name)
         if found is not None and found["definition"] == definition and not anew:
-            parked = {UUID(subject): reason for subject, reason in json.loads(found["parked"]).items()}
-            return Run(
-                found["run"], found["begun"], found["last_subject"], found["subjects"], parked, resumed=True
-            )  # fmt: skip
+            run = Run(found["run"], found["begun"], found["last_subject"], found["subjects"], resumed=True)
+            run.unpack(found["parked"])
+            return run
         await self._clear(connection)
         run = Run(secrets.token_hex(4), 0)
         async with connection.transaction():
-            run.begun = await self._arrived(connection)
+            await run.look(connection, await self._arrived(connection))
             await connection.execute(
                 f'create table {SCHEMA}."{self._table("fresh", run.name)}"'
                 f" (like {self._live} including defaults including constraints, primary key (subject))"
             )
             await connection.execute(
-                "insert into rebuild_run (projection, run, definition, begun) values ($1, $2, $3, $4)",
-                self._name, run.name, definition, run.begun,
+                "insert into rebuild_run (projection, run, definition, begun, parked) values ($1, $2, $3, $4, $5)",
+                self._name, run.name, definition, run.begun, run.packed,
             )  # fmt: skip
         crash.point("rebuild.after_begin")
         return run
@@ -200,13 +200,13 @@ class _Rebuild:
         self, connection: asyncpg.Connection, run: Run, total: int
     ) -> AsyncIterator[tuple[list[UUID], Folded]]:
         """Every shard that is still to be folded: by processes of their own where there are many."""
-        shards = _shards(connection, run.last)
+        left = shards(connection, run.last)
         if total - run.subjects < MANY:
-            async for shard in shards:
-                yield shard, await Folder(self.source, connection, self.keys, self.wrapper).fold(shard)
+            async for shard in left:
+                yield shard, await Folder(self.source, connection, self.keys).fold(shard)
             return
         with Folders(self.source) as folders:
-            async for shard, folded in folders.fold(shards):
+            async for shard, folded in folders.fold(left):
                 yield shard, folded
 
     async def _keep_shard(self, connection: asyncpg.Connection, run: Run, subjects: list[UUID], fold: Folded) -> None:
@@ -225,7 +225,7 @@ class _Rebuild:
     async def _folded(
         self, connection: asyncpg.Connection, run: Run, subjects: Sequence[UUID]
     ) -> list[tuple[Any, ...]]:
-        rows, parked = await Folder(self.source, connection, self.keys, self.wrapper).fold(subjects)
+        rows, parked = await Folder(self.source, connection, self.keys).fold(subjects)
         run.parked = {s: reason for s, reason in run.parked.items() if s not in set(subjects)} | parked
         return rows
 
@@ -238,12 +238,10 @@ class _Rebuild:
         """Fold again whom something was heard of, until so few are left that the switch can do it under its lock."""
         while True:
             async with connection.transaction():
-                until = await self._arrived(connection)
-            late = [row["subject"] for row in await connection.fetch(_LATE, run.begun, until)]
+                late = sorted(await run.heard_since(connection, await self._arrived(connection)))
             for begin in range(0, len(late), SHARD):
                 async with connection.transaction():
                     await self._refold(connection, run, late[begin : begin + SHARD])
-            run.begun = until
             await connection.execute(
                 "update rebuild_run set begun = $2, parked = $3, moved_at = now() where projection = $1",
                 self._name, run.begun, run.packed,
@@ -258,7 +256,7 @@ class _Rebuild:
 
     async def _differences(self, connection: asyncpg.Connection, run: Run) -> dict[str, Any]:
         """Where the rows shown are not those folded, as of one moment; who was heard of since is left out."""
-        shown = [c for c in self._columns if c not in {"state", "subject"}]
+        shown = [c for c in self._columns if c != "subject"]
         both = "l.subject is not null and f.subject is not null"
         other = {c: f'l."{c}" is distinct from f."{c}"' for c in shown}
         columns = ", ".join(f"count(*) filter (where {both} and {test})" for test in other.values())
@@ -295,21 +293,17 @@ class _Rebuild:
         async with connection.transaction():
             arrived = await self._arrived(connection)
             await connection.execute(f"lock table {self._live} in exclusive mode")
-            late = await connection.fetch(_LATE, run.begun, arrived)
-            await self._refold(connection, run, [row["subject"] for row in late])
+            await self._refold(connection, run, sorted(await run.heard_since(connection, arrived)))
             await self._drop_kept(connection)
             await self._replace(connection, run)
             await connection.execute(
                 "insert into rebuild_kept (projection, run, arrival, parked) select $1, $2, $3,"
-                " coalesce((select jsonb_agg(to_jsonb(p)) from parked p where p.projection = $1), '[]')",
+                " coalesce((select jsonb_agg(to_jsonb(p)) from parked p where p.projection = $1), '[]')"
+                f" || coalesce((select jsonb_agg(w.lane) from ({_WAITING}) as w(lane)), '[]')",
                 self._name, run.name, arrived,
             )  # fmt: skip
             await connection.execute("delete from parked where projection = $1", self._name)
-            await connection.execute(
-                "insert into parked (projection, subject, topic, reason) select $1, s, '', r"
-                " from unnest($2::uuid[], $3::text[]) as p(s, r)",
-                self._name, list(run.parked), list(run.parked.values()),
-            )  # fmt: skip
+            await park_unfolded(connection, self._name, run.parked)
             await self._clear(connection)
 
     async def _replace(self, connection: asyncpg.Connection, run: Run) -> None:
@@ -351,13 +345,19 @@ class _Rebuild:
                 "delete from parked where projection = $1 and parked_at <= $2", self._name, found["switched_at"]
             )
             await connection.execute(
-                "insert into parked select * from jsonb_populate_recordset(null::parked, $1) on conflict do nothing",
+                "insert into parked select * from jsonb_populate_recordset(null::parked, $1)"
+                " where projection <> 'gap' on conflict do nothing",
                 found["parked"],
             )
-            late = await connection.fetch(
-                f"{_LATE} and subject in (select whose from {kept})", found["arrival"], arrived
-            )
-            await self._mend(connection, [row["subject"] for row in late])
+            since = Run("", found["arrival"])
+            since.waiting = {
+                (UUID(one["subject"]), one["topic"]): one["version"]
+                for one in json.loads(found["parked"]) if one["projection"] == GAP
+            }  # fmt: skip
+            heard = await since.heard_since(connection, arrived)
+            back = await connection.fetch(f"select whose from {kept} where whose = any($1)", sorted(heard))
+            late = [row["whose"] for row in back]
+            await self._mend(connection, late)
             await self._drop_kept(connection)
         return {"projection": self._name, "restored": int(done.rsplit(" ", 1)[1]), "refolded": len(late)}
 
@@ -368,10 +368,7 @@ class _Rebuild:
         mended = [s for s in subjects if s not in run.parked]
         await connection.execute(f"delete from {self._live} where subject = any($1)", mended)
         await connection.copy_records_to_table(self.projection.table.name, records=rows, columns=self._columns)
-        await connection.executemany(
-            "insert into parked (projection, subject, topic, reason) values ($1, $2, '', $3) on conflict do nothing",
-            [(self._name, subject, reason) for subject, reason in run.parked.items()],
-        )
+        await park_unfolded(connection, self._name, run.parked)
 
     async def forget(self) -> bool:
         """Drop what is kept and what a killed run left; whether there was anything."""
@@ -391,9 +388,3 @@ class _Rebuild:
             if run is not None:
                 await connection.execute(f'drop table if exists {SCHEMA}."{self._table("fresh", run)}"')
         return run is not None
-
-
-async def _shards(connection: asyncpg.Connection, last: UUID) -> AsyncIterator[list[UUID]]:
-    while rows := await connection.fetch(_SUBJECTS, last, SHARD):
-        last = rows[-1]["subject"]
-        yield [row["subject"] for row in rows]

@@ -1,6 +1,7 @@
 """Reading records: the fact that one holds, or the reason why it holds none."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from carejourney.ids import parsed_id
 
 _MAX_VERSION: Final = 2**31 - 1
 _NEEDED: Final = ("ce_id", "ce_type", "ce_subject", "ce_time", "ce_source", "ce_streamversion", "ce_authority")
+_ALL_NEEDED: Final = frozenset(_NEEDED)
+_needed: Final = itemgetter(*_NEEDED)
 # What a record made by a stranger can raise while it is read: bytes that are no text, no number, no JSON, no object.
 _ODD: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -33,11 +36,10 @@ def read(headers: Any, key: bytes | None, value: bytes | None, topic: str) -> Re
     """The fact of one record, or the reason why there is none."""
     try:
         fact = received(headers, value or b"", topic)
-        missing = [name for name in _NEEDED if name not in fact.headers]
         if value is None:
             return "the record has no value"
-        if missing:
-            return f"headers are missing: {', '.join(missing)}"
+        if not fact.headers.keys() >= _ALL_NEEDED:
+            return f"headers are missing: {', '.join(name for name in _NEEDED if name not in fact.headers)}"
         if key != str(fact.subject).encode() or not _is_fact(fact):
             return "key, id, version or value do not fit the envelope"
     except _ODD as error:
@@ -56,7 +58,7 @@ def subject_of(record: ConsumerRecord) -> UUID | None:
 def _is_fact(fact: Recorded) -> bool:
     """Whether a record can be kept and folded, whatever it says. Raises ValueError for an id that is none."""
     parsed_id(fact.id)
-    kept = all("\0" not in fact.headers[name] for name in _NEEDED)
+    kept = "\0" not in "".join(_needed(fact.headers))
     if not kept or not 1 <= fact.stream_version <= _MAX_VERSION or not isinstance(fact.data, dict):
         return False
     if fact.type not in CORRECTIONS:

@@ -21,7 +21,7 @@ from carejourney.ids import new_id
 from carejourney.parking import BEGIN, GAP, Key, Selection
 from carejourney.projecting import Projecting
 from carejourney.projector import every_partition
-from carejourney.reactions import Reactions
+from carejourney.reactions import Counts, Reactions
 
 LANES: Final = 200
 PAUSE_SECONDS: Final = 0.02
@@ -119,8 +119,8 @@ class Redriving:
             await connection.execute(_MOVE, result.id, len(lanes), done, still)
             if not result.dry_run:
                 await transaction.commit()
-        if recorded and not result.dry_run:
-            self._reactions.store.appended()
+        if not result.dry_run:
+            self._reactions.committed(recorded)
         result.lanes, result.done = result.lanes + len(lanes), result.done + done
         result.faults.update(faults)
         last = lanes[-1] if lanes else None
@@ -128,9 +128,9 @@ class Redriving:
 
     async def _tried(
         self, connection: asyncpg.Connection, lanes: Iterable[asyncpg.Record]
-    ) -> tuple[int, int, Counter[tuple[str, str, str | None]]]:
+    ) -> tuple[Counts, int, Counter[tuple[str, str, str | None]]]:
         """How many facts reactions recorded, how many lanes are parked no more, and the faults of the others."""
-        recorded, done = 0, 0
+        recorded, done = Counts(), 0
         faults: Counter[tuple[str, str, str | None]] = Counter()
         for name, some in _by_projection(lanes).items():
             subjects = [lane["subject"] for lane in some]

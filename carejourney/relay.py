@@ -73,6 +73,14 @@ insert into relayed (topic, partition, record_offset, fact)
 select a.* from moved, unnest($9::text[], $10::int[], $11::bigint[], $12::uuid[]) as a(topic, partition, last, fact)
 on conflict (topic, partition) do update set record_offset = excluded.record_offset, fact = excluded.fact
 """
+_UNHELD = """
+select number from unnest($1::int[], $2::uuid[], $3::text[], $4::int[], $5::uuid[])
+  as w(number, subject, topic, version, id)
+where not exists (
+  select from fact f
+  where f.subject = w.subject and f.topic = w.topic and f.topic_version = w.version and f.id = w.id
+)
+"""
 _REMEMBERED = "select topic, partition, begin_offset, record_offset, fact from relayed"
 
 
@@ -84,7 +92,13 @@ def relay_producer(kafka: str, service: str) -> AIOKafkaProducer:
     )  # fmt: skip
 
 
+async def relay_connection(dsn: str) -> asyncpg.Connection:
+    """A connection that does not wait for the disk: a mark that a crash takes back only has facts sent once more."""
+    return await asyncpg.connect(dsn, timeout=10, command_timeout=30, server_settings={"synchronous_commit": "off"})
+
+
 Cursor = tuple[int, int]
+Version = tuple[UUID, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +150,8 @@ class Relay:
         self._ahead: tuple[Cursor, list[asyncpg.Record]] = ((0, 0), [])
         self.leading = False
         self.fault: str | None = None
+        # Partitions that hold facts which the store does not: a standby without the last commits, or an old backup.
+        self.unheld: list[str] = []
 
     def wake(self) -> None:
         self._wake.set()
@@ -157,7 +173,7 @@ class Relay:
                 telemetry.RELAY_LEADER.labels(self._service).set(0)
 
     async def _lead(self) -> None:
-        connection = await asyncpg.connect(self._dsn, timeout=10, command_timeout=30)
+        connection = await relay_connection(self._dsn)
         producer = self._make_producer()
         try:
             while not await connection.fetchval("select pg_try_advisory_lock($1)", LOCK):  # noqa: ASYNC110 - another process holds it
@@ -166,6 +182,7 @@ class Relay:
             if self._watch is not None:
                 await self._watch.open()
             await self.look(connection, closely=True)
+            await self._look_beyond(connection)
             self.leading = True
             telemetry.RELAY_LEADER.labels(self._service).set(1)
             await self._publish_for_ever(connection, producer)
@@ -194,6 +211,18 @@ class Relay:
             return
         for loss in await self._watch.look(self._remembered, closely=closely):
             await self._after_loss(connection, loss)
+
+    async def _look_beyond(self, connection: asyncpg.Connection) -> None:
+        """See whether Kafka holds facts of ours that our store does not: then it was put back to an earlier moment."""
+        beyond = await self._watch.beyond(self._remembered) if self._watch is not None else []
+        facts = [fact for _, fact in beyond]
+        rows = await connection.fetch(
+            _UNHELD, range(len(facts)), [f.subject for f in facts], [f.topic for f in facts],
+            [f.stream_version for f in facts], [UUID(f.id) for f in facts],
+        ) if facts else []  # fmt: skip
+        self.unheld = sorted({f"{topic}/{n}" for topic, n in (beyond[row["number"]][0] for row in rows)})
+        if rows:
+            log.critical("relay.store_behind", service=self._service, facts=len(rows), partitions=self.unheld)
 
     async def _after_loss(self, connection: asyncpg.Connection, loss: Loss) -> None:
         log.error("relay.log_lost", service=self._service, topic=loss.topic, reason=loss.reason)
@@ -224,13 +253,15 @@ class Relay:
         publish = await _with_earlier(connection, mark.cursor, live)
         cursors: dict[str, Cursor] = {}
         for topic, cursor in mark.again.items():
-            more, cursors[topic] = await _again(connection, topic, cursor, reached)
-            publish += more
+            past, cursors[topic] = await _again(connection, topic, cursor, reached)
+            publish += past
         began = time.time_ns()
         with tracing.batch(telemetry.RELAY_SPAN, self._service, SpanKind.PRODUCER, len(publish)) as whole:
-            sent = await _send(publish, producer, self._places)
+            # The server looks for the next facts while these are packed, and Kafka writes them while those are read.
+            ahead = self._read(connection, reached) if len(rows) == BATCH else _nothing()
+            more, sent = await asyncio.gather(ahead, _send(publish, producer, self._places))
             crash.point("relay.after_send")
-            self._ahead = reached, await self._read(connection, reached) if len(rows) == BATCH else []
+            self._ahead = reached, more
             acknowledged = await _acknowledged(sent)
         crash.point("relay.after_ack")
         facts = (stored(row["headers"], row["payload"], row["topic"]) for row in publish)
@@ -302,18 +333,47 @@ async def _with_earlier(
     A transaction may have its id before it waits for a stream that a later one holds: then the order of commit is not
     that of the versions. What a row builds on is committed, so it is brought forward; its own turn sends it again.
     """
-    held = {(row["subject"], row["topic"], row["topic_version"]) for row in rows}
-    found = rows
-    everything = list(rows)
+    found = await _before(connection, after, _unpreceded(rows))
+    if not found:
+        return rows
+    everything = {_version_of(row): row for row in rows}
     while found:
-        before = {(r["subject"], r["topic"], r["topic_version"] - 1) for r in found if r["topic_version"] > 1} - held
-        wanted = sorted(before)
-        found = await connection.fetch(
-            _EARLIER, [s for s, _, _ in wanted], [t for _, t, _ in wanted], [v for _, _, v in wanted], *after
-        ) if wanted else []  # fmt: skip
-        held |= before
-        everything += found
-    return sorted(everything, key=lambda row: row["topic_version"])
+        everything.update((_version_of(row), row) for row in found)
+        wanted = {(s, t, v - 1) for s, t, v in map(_version_of, found) if v > 1} - everything.keys()
+        found = await _before(connection, after, wanted)
+    return sorted(everything.values(), key=lambda row: row["topic_version"])
+
+
+def _version_of(row: asyncpg.Record) -> Version:
+    return row["subject"], row["topic"], row["topic_version"]
+
+
+def _unpreceded(rows: list[asyncpg.Record]) -> set[Version]:
+    """What these rows build on that does not stand right before them among their own."""
+    last: dict[tuple[UUID, str], int] = {}
+    wanted = set()
+    for row in rows:
+        subject, topic, version = _version_of(row)
+        lane = (subject, topic)
+        if last.get(lane, 0) != version - 1:
+            wanted.add((subject, topic, version - 1))
+        last[lane] = version
+    return wanted
+
+
+async def _before(connection: asyncpg.Connection, after: Cursor, wanted: set[Version]) -> list[asyncpg.Record]:
+    """Those of the wanted facts that come after the mark: the others were published long ago."""
+    places = sorted(wanted)
+    if not places:
+        return []
+    found: list[asyncpg.Record] = await connection.fetch(
+        _EARLIER, [s for s, _, _ in places], [t for _, t, _ in places], [v for _, _, v in places], *after
+    )
+    return found
+
+
+async def _nothing() -> list[asyncpg.Record]:
+    return []
 
 
 @dataclass(frozen=True, slots=True)

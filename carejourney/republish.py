@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 import asyncpg
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request, Security
 from pydantic import BaseModel, ConfigDict, Field
 
 from carejourney.access import Caller, caller
@@ -74,8 +74,9 @@ def republish_router(topics: Iterable[str]) -> APIRouter:
         summary="Publish every fact of a topic again, or of all.",
         responses=problems(NotFound),
     )
-    async def republish(asked: Republish, request: Request, who: Annotated[Caller, Depends(caller)]) -> dict[str, Any]:
-        who.may("operations")
+    async def republish(
+        asked: Republish, request: Request, who: Annotated[Caller, Security(caller, scopes=("operations",))]
+    ) -> dict[str, Any]:
         if asked.topic is not None and asked.topic not in own:
             raise NotFound(f"this service does not publish on {asked.topic}; it publishes on: {', '.join(own)}")
         running = request.app.state.running
@@ -86,8 +87,9 @@ def republish_router(topics: Iterable[str]) -> APIRouter:
         return {"topics": chosen}
 
     @router.get("/operations/republish", summary="What was published again: which topic, who asked, why, and when.")
-    async def republications(request: Request, who: Annotated[Caller, Depends(caller)]) -> list[dict[str, Any]]:
-        who.may("operations")
+    async def republications(
+        request: Request, _: Annotated[Caller, Security(caller, scopes=("operations",))]
+    ) -> list[dict[str, Any]]:
         return await shown(request.app.state.running.pool)
 
     return router

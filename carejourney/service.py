@@ -22,9 +22,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from carejourney import telemetry
 from carejourney.access import TokenVerifier
 from carejourney.background import Background
+from carejourney.collecting import collect_seldom
+from carejourney.erasure.forgetting import keep_forgetting
+from carejourney.feed.api import feed_router
+from carejourney.feed.serving import Feed
 from carejourney.healing import Healing, credential_of
 from carejourney.http import LimitBody, add_health, add_problems
-from carejourney.keys import FileKey, Keys, Wrapper
+from carejourney.information_flow import flow_router
+from carejourney.keys import Keys, Wrapper
 from carejourney.logs import telling
 from carejourney.logwatch import LogWatch
 from carejourney.migrate import migrate
@@ -42,6 +47,8 @@ from carejourney.settings import Settings
 from carejourney.store import Store
 from carejourney.subscription import Subscription, describe
 from carejourney.tracing import TraceRequests
+from carejourney.webhooks.api import webhooks_router
+from carejourney.webhooks.deliveries import Deliveries, means_of
 
 log = structlog.get_logger()
 
@@ -95,10 +102,16 @@ class Running:
     books: Books
     healing: Healing
     redriving: Redriving
+    feed: Feed
+    webhooks: Deliveries
     relay: Relay | None = None
     subscription: Subscription | None = None
     background: Background = field(default_factory=Background)
     started: bool = False
+
+
+async def _as_it_was(_: asyncpg.Connection) -> None:
+    """Nothing to undo before the next use: locks, settings and cursors are those of transactions here."""
 
 
 async def connected(dsn: str, size: int) -> asyncpg.Pool:
@@ -107,17 +120,18 @@ async def connected(dsn: str, size: int) -> asyncpg.Pool:
     while True:
         try:
             return await asyncpg.create_pool(
-                dsn, min_size=1, max_size=size, command_timeout=COMMAND_SECONDS, timeout=CONNECT_SECONDS
-            )
+                dsn, min_size=1, max_size=size, command_timeout=COMMAND_SECONDS, timeout=CONNECT_SECONDS,
+                reset=_as_it_was,
+            )  # fmt: skip
         except (OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as error:
             log.warning("database.waiting", fault=type(error).__name__, seconds=wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, 5)
 
 
-def _master_key(settings: Settings) -> FileKey:
+def _master_key(settings: Settings) -> Wrapper:
     try:
-        return FileKey(settings.key_file)
+        return settings.wrapper()
     except ValueError as error:
         # These words are of the file, not of a child: the operator needs them.
         log.critical("settings.wrong", setting="CAREJOURNEY_KEY_FILE", reason=str(error))
@@ -133,9 +147,10 @@ async def assemble(parts: Parts, settings: Settings) -> Running:
     keys_pool = await connected(settings.keys_database_url.get_secret_value(), 2)
     wrapper = _master_key(settings)
     keys = Keys(keys_pool, wrapper)
+    await keys.load()
     kinds = Kinds(parts.catalogue)
     store = Store(pool, keys, parts.catalogue, parts.name)
-    projecting = Projecting(parts.name, parts.projections, kinds, keys, wrapper)
+    projecting = Projecting(parts.name, parts.projections, kinds, keys)
     reactions = Reactions(store, parts.reactions, kinds, parts.clock)
     projector = Projector(pool, projecting, reactions, parts.keeps)
     healing = Healing(pool, projector.applying, settings.owners, credential_of(settings, parts.name))
@@ -159,6 +174,8 @@ async def assemble(parts: Parts, settings: Settings) -> Running:
         projector=projector,
         healing=healing,
         redriving=Redriving(pool, projecting, reactions, healing),
+        feed=Feed(parts.name, pool, keys, parts.catalogue),
+        webhooks=Deliveries(dsn, means_of(parts.name, pool, keys, parts.catalogue, settings.webhook_networks)),
         books=Books(dsn),
     )
 
@@ -179,8 +196,13 @@ async def start(running: Running) -> None:
 
     running.background.start("subscription", subscription.run())
     running.background.start("healing", running.healing.run())
+    running.store.on_append(running.feed.watch.appended)
+    running.background.start("feed", running.feed.watch.run())
     if parts.topics:
         running.background.start("relay", relaying())
+        running.store.on_append(running.webhooks.wake)
+        running.background.start("webhooks", running.webhooks.run())
+    running.background.start("forgetting", keep_forgetting(running))
     if parts.reactions:
         running.background.start("timers", running.reactions.run_timers(running.pool))
     running.started = True
@@ -192,12 +214,15 @@ async def stop(running: Running) -> None:
         async with asyncio.timeout(DRAIN_SECONDS):
             if running.subscription:
                 await running.subscription.stop()
+            await running.webhooks.stop()
     await running.background.stop()
     running.books.close()
     with contextlib.suppress(TimeoutError):
         # A database that hangs is not waited for: closing a pool that is given up terminates its connections.
         async with asyncio.timeout(CLOSE_SECONDS):
-            await asyncio.gather(running.engine.dispose(), running.pool.close(), running.keys_pool.close())
+            await asyncio.gather(
+                running.engine.dispose(), running.pool.close(), running.keys_pool.close(), running.wrapper.close()
+            )
 
 
 def _add_asyncapi(app: FastAPI, parts: Parts, settings: Settings) -> None:
@@ -227,6 +252,7 @@ def build(parts: Parts, settings: Settings, *, on_start: Callable[[Running], Non
         with telling("service.not_started"):
             running = await assemble(parts, settings)
         running.background.on_fault = app.state.end
+        running.feed.watch.ending = app.state.ending
         app.state.running = running
         operations.running = running
         await start(running)
@@ -240,14 +266,18 @@ def build(parts: Parts, settings: Settings, *, on_start: Callable[[Running], Non
     operations = Operations()
     app = Application(title=parts.title, version="1", lifespan=lifespan)
     app.state.end = lambda: None
+    app.state.ending = lambda: False
     app.state.verifier = TokenVerifier(settings.audience, issuer=settings.issuer, jwks_file=settings.jwks_file)
     app.add_middleware(LimitBody)
     app.add_middleware(TraceRequests)
-    add_problems(app)
+    add_problems(app, operations.unable)
     add_health(app, operations.readiness, operations.faults)
     app.include_router(operations_router(operations))
     app.include_router(parked_router())
     app.include_router(republish_router(parts.topics))
+    app.include_router(flow_router())
+    app.include_router(feed_router(parts.topics, parts.catalogue))
+    app.include_router(webhooks_router(parts.topics))
     _add_asyncapi(app, parts, settings)
     for router in (*parts.routers, *_operators_pages(parts)):
         app.include_router(router)
@@ -262,6 +292,8 @@ def serve(app: FastAPI, settings: Settings) -> None:
     )  # fmt: skip
     server = uvicorn.Server(config)
     app.state.end = partial(setattr, server, "should_exit", True)
+    app.state.ending = lambda: server.should_exit
+    collect_seldom()
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
     if not server.started:

@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlparse
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from carejourney.keys.choosing import MasterKeySettings
 
 
-class Settings(BaseSettings):
+class Settings(MasterKeySettings):
     """Settings of one service process; every name is `CAREJOURNEY_` and the field in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="CAREJOURNEY_", extra="ignore", frozen=True)
@@ -17,7 +19,6 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(description="The service's database, as its application role.")
     owner_database_url: SecretStr | None = Field(default=None, description="As the role that may migrate it.")
     keys_database_url: SecretStr = Field(description="The key store, as the service's application role.")
-    key_file: Path = Field(description="The key that wraps every subject's key: 32 bytes, base64.")
     kafka: str = Field(description="host:port of one or more brokers, comma-separated.")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
@@ -36,6 +37,10 @@ class Settings(BaseSettings):
     )
     issuer_key_file: Path | None = Field(default=None, description="The development issuer's key, to make such tokens.")
     pool_size: int = Field(default=8, ge=2, le=100)
+    webhook_networks: list[IPvAnyNetwork] = Field(
+        default_factory=list,
+        description='Private networks that webhooks may be sent into, as JSON: ["10.20.0.0/16"].',
+    )
 
     @model_validator(mode="after")
     def _issuer_in_production(self) -> Self:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response, Security
 
 from carejourney.access import Caller, caller
 from carejourney.commands import Command, Decided, State, carry_out, context_of
@@ -143,7 +143,7 @@ def statement_router(
         responses=answered | problems(Refusal, NotFound),
         openapi_extra={"requestBody": asked},
     )
-    async def state(request: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
+    async def state(request: Request, who: Annotated[Caller, Security(caller, scopes=("import",))]) -> Response:
         lines = [line async for line in _lines(request, decode)]
         _check_rights(who, lines)
         store: Store = request.app.state.running.store
@@ -204,4 +204,16 @@ def _command(line: Line, who: Caller, source: str, decide: StateReturn, kind: st
         who, source, line.authority, line.command_id, origin="import", role=("import",),
         known_from=line.known_from, stated_in=f"{kind}/{line.year}" if line.year else kind,
     )  # fmt: skip
-    return Command(line.command_id, line.subject, decided, context)
+    return Command(line.command_id, line.subject, decided, context, erased=_of_an_erased_child(line))
+
+
+def _of_an_erased_child(line: Line) -> dict[str, Any]:
+    """What is answered of a child who was erased while the return was on its way: each row is refused."""
+    findings = Findings()
+    for table, rows in line.tables.items():
+        for row in rows:
+            findings.refuse(
+                table, row, "child", "a child who was erased", "the record of this child was erased meanwhile",
+                "import the return again: the child is then a new one",
+            )  # fmt: skip
+    return findings.notes()

@@ -19,6 +19,7 @@ from carejourney import crash
 from carejourney.envelope import CORRECTIONS, Context, Draft, Recorded, headers_of, instant, parted, stored
 from carejourney.errors import Malformed, Refusal
 from carejourney.keys import Keys, SubjectKey, seal_fields
+from carejourney.versions import Versions
 
 MAX_PAYLOAD = 900_000
 # What a database that is away raises; the last one where a connection is cut while a statement is being sent.
@@ -243,6 +244,7 @@ class Store:
         self.pool = pool
         self.keys = keys
         self.source = source
+        self.versions = Versions(catalogue)
         self._catalogue = catalogue
         self._listeners: list[Any] = []
 

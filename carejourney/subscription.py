@@ -5,10 +5,13 @@ Retry: the projector's own. No dead-letter topic: parked lanes are rows.
 """
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -23,8 +26,13 @@ log = structlog.get_logger()
 
 BATCH: Final = 2_000
 POLL_MILLISECONDS: Final = 25
+# The client asks for a partition again only with its next request: so long may a child's second fact wait for others'.
+FETCH_MILLISECONDS: Final = 50
 # A topic that was deleted and made anew is found again after this long.
 METADATA_MILLISECONDS: Final = 5_000
+LOOK_SECONDS: Final = 5.0
+# A client that gets nothing for so long, though there is something, is given up for a new one.
+STUCK_SECONDS: Final = 30.0
 
 
 async def _batch(records: Any) -> KafkaMessage:
@@ -46,6 +54,8 @@ def make_broker(service: str, topics: Sequence[str], projector: Projector | None
     broker = KafkaBroker(
         settings.kafka.split(","),
         client_id=service,
+        # The relay has a producer of its own; one made here would be left open where the broker is away at the start.
+        consumer_only=True,
         apply_types=False,
         logger=None,
         metadata_max_age_ms=METADATA_MILLISECONDS,
@@ -62,7 +72,7 @@ def make_broker(service: str, topics: Sequence[str], projector: Projector | None
         partition_assignment_strategy=(RangePartitionAssignor,),
         session_timeout_ms=10_000,
         heartbeat_interval_ms=1_000,
-        fetch_max_wait_ms=200,
+        fetch_max_wait_ms=FETCH_MILLISECONDS,
         max_partition_fetch_bytes=4 * 1024 * 1024,
         listener=projector,
         parser=_batch,
@@ -107,12 +117,38 @@ class Subscription:
                 self.broker = make_broker(self._service, self._topics, self._projector, self._settings)
                 self.connected.set()
                 await self.broker.start()
-                await self._stopping.wait()
+                await self._until_stuck()
+                await self._close()
             except (KafkaError, OSError) as error:
                 log.warning("subscription.waiting", service=self._service, fault=type(error).__name__, seconds=wait)
                 await self._close()
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 5.0)
+
+    async def _until_stuck(self) -> None:
+        """Wait to be stopped, or until the log has more for us and nothing has come for so long that none will."""
+        since = time.monotonic()
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._stopping.wait()
+            if not await self._left_waiting():
+                since = time.monotonic()
+            elif time.monotonic() - max(since, self._projector.progress.moved_at) > STUCK_SECONDS:
+                log.error("subscription.stuck", service=self._service)
+                return
+
+    async def _left_waiting(self) -> bool:
+        """Whether there are records in our partitions, and none of them in hand."""
+        projector, consumer = self._projector, self._projector.consumer
+        if consumer is None or projector.progress.in_hand or not consumer.assignment():
+            return False
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                ends = await consumer.end_offsets(consumer.assignment())
+        except (KafkaError, OSError):
+            return False
+        return any(end > projector.next_offset(tp) for tp, end in ends.items())
 
     async def stop(self) -> None:
         self._stopping.set()
@@ -122,13 +158,16 @@ class Subscription:
         if self.broker is not None:
             await self.broker.stop()
             self.broker = None
+            # A client that is closed in disorder does not always say what it gives up.
+            owned = {TopicPartition(*place) for place in self._projector.progress.assigned}
+            await self._projector.on_partitions_revoked(owned)
 
 
 async def ensure_topics(topics: Iterable[str], settings: Settings) -> None:
     """Make the topics that are missing: 12 partitions, kept for ever."""
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka, request_timeout_ms=15_000)
-    await admin.start()
     try:
+        await admin.start()
         missing = set(topics) - set(await admin.list_topics())
         if not missing:
             return

@@ -64,6 +64,29 @@ HELD_BACK: Final = Gauge(
     registry=REGISTRY,
 )  # fmt: skip
 TIMERS_FIRED: Final = Counter("carejourney_timers_fired", "Timers that came due.", ["service"], registry=REGISTRY)
+FEED_GIVEN: Final = Counter(
+    "carejourney_feed_given", "Facts given to subscribers over HTTP.", ["service", "topic"], registry=REGISTRY
+)
+FEED_STREAMS: Final = Gauge(
+    "carejourney_feed_streams", "Streams of the HTTP feed that are open.", ["service"], registry=REGISTRY
+)
+WEBHOOK_DELIVERED: Final = Counter(
+    "carejourney_webhook_delivered", "Facts that targets of webhooks accepted.", ["service"], registry=REGISTRY
+)
+WEBHOOK_FAILED: Final = Counter(
+    "carejourney_webhook_failed", "Requests that targets of webhooks did not accept.", ["service"], registry=REGISTRY
+)
+WEBHOOK_PARKED: Final = Gauge(
+    "carejourney_webhook_parked_lanes", "Lanes of webhooks that wait for a person.", ["service"], registry=REGISTRY
+)
+WEBHOOK_STOPPED: Final = Gauge(
+    "carejourney_webhooks_stopped", "Webhooks that are paused, or whose target is gone.", ["service"],
+    registry=REGISTRY,
+)  # fmt: skip
+WEBHOOK_AGE: Final = Gauge(
+    "carejourney_webhook_age_seconds", "Age of the oldest fact that a webhook was not sent yet.", ["service"],
+    registry=REGISTRY,
+)  # fmt: skip
 
 COMMAND_SPAN: Final = "carejourney.command"
 # Of a batch, and of each of its facts in the trace that the fact belongs to.

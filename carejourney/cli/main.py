@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from carejourney.access import ROLES, mint
-from carejourney.cli import importing, lagging, reading
+from carejourney.cli import contracts, erasing, importing, kit, lagging, reading, recording, rotating, webhooks
 from carejourney.cli.arguments import authority_code
 from carejourney.cli.connecting import DEFAULT_DATA, AsJson, ConnectionProblem, Data, installation, issuer_key
 from carejourney.cli.demonstrating import demonstrate, make_sample
@@ -31,11 +31,18 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(importing.app, name="import")
+app.command("record")(recording.record)
+app.command("schemas")(contracts.schemas)
+app.command("asyncapi")(contracts.asyncapi)
 app.command("history")(reading.history)
 app.command("rebuild")(rebuild)
 app.command("republish")(republish)
 app.command("parked")(parked)
 app.command("redrive")(redrive)
+app.command("erase")(erasing.erase)
+app.add_typer(rotating.app, name="keys")
+app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(kit.app, name="kit")
 
 PortBase = Annotated[
     int | None,

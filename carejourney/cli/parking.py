@@ -44,7 +44,7 @@ def redrive(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and keep nothing.")] = False,
     as_json: AsJson = False, data: Data = DEFAULT_DATA,
 ) -> None:  # fmt: skip
-    """Try parked lanes again, in order; exit status 1 where some are still parked."""
+    """Try parked lanes again, in order; exit status 1 where some are still parked, or would be."""
     named = _named(projection=projection, reason=reason, child=child, fact=fact)
     if bool(named) == every:
         raise typer.BadParameter("name a --fact, --child, --reason or --projection, or say --all and nothing else")
@@ -54,7 +54,7 @@ def redrive(
         sys.stdout.write(json.dumps({"services": results}) + "\n")
     else:
         _tell(Console(), results)
-    if not dry_run and any(result["still_parked"] for result in results):
+    if any(result["still_parked"] for result in results):
         raise typer.Exit(1)
 
 

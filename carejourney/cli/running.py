@@ -7,6 +7,8 @@ from pydantic import ValidationError
 
 from carejourney.logs import set_up_logs
 from carejourney.settings import Settings
+from events.catalogue import CATALOGUE
+from events.sampling import unreadable
 
 SERVICES = ("placement", "planning", "education", "health", "leaving_care", "journey")
 
@@ -30,4 +32,13 @@ def run_service(name: str) -> None:
             place = "_".join(["CAREJOURNEY", *(str(p) for p in one["loc"])]).upper() if one["loc"] else "settings"
             sys.stderr.write(f"{place}: {one['msg']}\n")
         raise SystemExit(2) from error
+    _refuse_unread_versions()
     serve(importlib.import_module(f"services.{service}.app").make(), settings)
+
+
+def _refuse_unread_versions() -> None:
+    """A program that misreads what was recorded long ago does not start: status 2, each version named."""
+    faults = unreadable(CATALOGUE.values())
+    if faults:
+        sys.stderr.write("".join(f"{fault}\n" for fault in faults))
+        raise SystemExit(2)

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import asyncpg
 from aiokafka.errors import KafkaError
+from pydantic import ValidationError
 from rich.console import Console
 
 from carejourney.cli.connecting import SERVICES, ConnectionProblem
+from carejourney.keys import MasterKeySettings
 from carejourney.verify import Difference, Place, Report, Source, verify
 
 SHOWN = 50
@@ -41,16 +43,23 @@ def place_of(data: Path) -> Place:
         parts = importlib.import_module(f"services.{name}.app").PARTS
         sources.append(
             Source(
-                name, told[name], parts.topics, parts.listens, parts.keeps, tuple(parts.projections), parts.catalogue
+                name,
+                told[name],
+                parts.topics,
+                parts.listens,
+                parts.keeps,
+                tuple(parts.projections),
+                parts.catalogue,
+                parts.reactions,
             )
         )
-    return Place(sources, told["kafka"], told["keys"], Path(told["key_file"]))
+    return Place(sources, told["kafka"], told["keys"], _master(told.get("key_file")))
 
 
 def _from_environment() -> dict[str, str] | None:
     names = {
         **{service: f"CAREJOURNEY_{service.upper()}_DATABASE_URL" for service in SERVICES},
-        "kafka": "CAREJOURNEY_KAFKA", "keys": "CAREJOURNEY_KEYS_DATABASE_URL", "key_file": "CAREJOURNEY_KEY_FILE",
+        "kafka": "CAREJOURNEY_KAFKA", "keys": "CAREJOURNEY_KEYS_DATABASE_URL",
     }  # fmt: skip
     if names[SERVICES[0]] not in os.environ:
         return None
@@ -58,6 +67,16 @@ def _from_environment() -> dict[str, str] | None:
     if missing:
         raise ConnectionProblem(f"{missing[0]} is not set: all of these are needed: {', '.join(names.values())}")
     return {key: os.environ[name] for key, name in names.items()}
+
+
+def _master(key_file: str | None) -> MasterKeySettings:
+    """The embedded system's own master key, or that of the environment."""
+    if key_file is not None:
+        return MasterKeySettings(key_file=Path(key_file), kms_url=None)
+    try:
+        return MasterKeySettings()
+    except ValidationError as error:
+        raise ConnectionProblem(f"the master key: {error.errors()[0]['msg']}") from error
 
 
 def _embedded(data: Path) -> dict[str, str]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Security
 
 from carejourney import owncopy
 from carejourney.access import Caller, caller
@@ -97,9 +97,8 @@ def duty_router(policy: Policy, roles: Sequence[str], *, born_in: str | None = N
         child: UUID,
         request: Request,
         question: Annotated[Asked, Depends(asked)],
-        who: Annotated[Caller, Depends(caller)],
+        who: Annotated[Caller, Security(caller, scopes=roles)],
     ) -> dict[str, Any]:
-        who.may(*roles)
         running = request.app.state.running
         await authority_of(running, child, who)
         facts = await standing_facts(running, child, question.known_before)

@@ -168,5 +168,6 @@ def service_environment(folders: Folders, ports: Ports, service: str, passwords:
         "CAREJOURNEY_ISSUER_KEY_FILE": str(folders.issuer),
         "CAREJOURNEY_OWNERS": json.dumps({name: service_url(ports, name) for name in ports.services}),
         "CAREJOURNEY_INSTANCE": f"{service}-0",
+        "CAREJOURNEY_WEBHOOK_NETWORKS": json.dumps([f"{LOOPBACK}/32"]),
         **{f"CAREJOURNEY_PUBLIC_{name.upper()}_URL": service_url(ports, name) for name in ports.services},
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from carejourney.embedded.launcher import Launcher
 from carejourney.embedded.layout import LOOPBACK
@@ -112,7 +112,7 @@ def answers_ready(port: int, seconds: float = 2.0) -> bool:
 
 
 def readiness(port: int, seconds: float = 2.0) -> tuple[bool, list[str]]:
-    """Whether a service is ready, and what of it does not do its work, such as `relay waiting`."""
+    """Whether a service is ready, and what of it does not work or needs a person: `relay waiting`, `parked 3`."""
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=seconds)
     with suppress(OSError, http.client.HTTPException), closing(connection):
         connection.request("GET", "/health/ready")
@@ -128,4 +128,11 @@ def _notes(body: bytes) -> list[str]:
         return []
     told = ((part, said.get(part)) for part in _PARTS)
     again = (f"publishing {topic} again: {reason}" for topic, reason in said.get("republishing", {}).items())
-    return [*(f"{part} {state}" for part, state in told if state in _NOT_WORKING), *again]
+    return [*(f"{part} {state}" for part, state in told if state in _NOT_WORKING), *again, *_for_people(said)]
+
+
+def _for_people(said: Mapping[str, Any]) -> list[str]:
+    """What does not go away by itself, such as `parked 3`."""
+    counted = {"parked": sum(said.get("parked", {}).values()), "unreadable": said.get("unreadable", 0)}
+    lost = ["log lost"] if said.get("lost") else []
+    return [*(f"{what} {number}" for what, number in counted.items() if number), *lost]

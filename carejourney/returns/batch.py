@@ -24,6 +24,10 @@ _NOT_REGISTERED: Final = (
     "the child is not known to the register",
     "import the return that names the child first",
 )
+_SEALED: Final = (
+    "the child was adopted and this earlier record is sealed; nothing more is stated in it",
+    "leave the child's rows out; a child who is looked after again has a local id of its own",
+)
 
 
 class Order(NamedTuple):
@@ -55,6 +59,7 @@ class Passage:
         self._desk = desk
         self._workers = workers
         self.seen: set[str] = set()
+        self._sealed: set[str] = set()
         present = [(kind, table) for kind, table in enumerate(KINDS) if table.name in reading.tables]
         self._columns = {
             service: {kind: list(table.taken_by(service)) for kind, table in present if service in table.owners()}
@@ -109,16 +114,20 @@ class Passage:
             return {}
         ask = wire.Resolve(self._order.authority, kind, local_ids, create)
         answer = await self._desk.post(PLACEMENT, "/subjects/resolve", wire.encoder.encode(ask), "application/json")
-        found = wire.resolved_decoder.decode(answer).subjects
-        if create and not found.keys() >= set(local_ids):
+        told = wire.resolved_decoder.decode(answer)
+        self._sealed.update(told.sealed)
+        if create and not told.subjects.keys() | told.sealed >= set(local_ids):
             raise ImportStoppedError("placement did not make a subject for every identifier it was asked for")
-        return found
+        return told.subjects
 
     def _refuse_unknown(self, child: ChildRows) -> None:
         reason, remedy = _NOT_REGISTERED if self._reading.year is None else _NOT_IN_HEADER
+        fault = "unknown child"
+        if child.local_id in self._sealed:
+            fault, (reason, remedy) = "sealed record", _SEALED
         for row in child.rows:
             place, column = self._reading.files[row.file], KINDS[row.kind].columns[0].name
-            self._report.refuse_row(Refusal(place, row.row, column, "unknown child", reason, remedy))
+            self._report.refuse_row(Refusal(place, row.row, column, fault, reason, remedy))
 
     async def _post(self, service: str, known: Sequence[_Known], refused: set[tuple[str, int]]) -> None:
         columns = self._columns[service]

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from carejourney.returns.tables import Column, Kind
 from events.codes import UPN_UNKNOWN
+from events.event import URN_PATTERN
 
 Value: TypeAlias = str | int | None
 Read: TypeAlias = Callable[[str], Value]
@@ -28,7 +29,7 @@ _ISO_DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _PART_DATE: Final = re.compile(r"(zz|[0-9]{2})/(zz|[0-9]{2})/(zzzz|[0-9]{4})")
 _WHOLE: Final = re.compile(r"([0-9]+)\.0+")
 _UPN: Final = re.compile(r"[A-HJ-NP-RT-Z][0-9]{11}[0-9A-Z]")
-_URN: Final = re.compile(r"(SC)?[0-9A-Z]{1,10}")
+_URN: Final = re.compile(URN_PATTERN)
 _POSTCODE: Final = re.compile(r"[A-Z]{1,2}[0-9][0-9A-Z]? ?[0-9][A-Z]{2}")
 _WORKER: Final = re.compile(r"(SW|XX).{2,}")
 
@@ -108,6 +109,16 @@ def _text_reader(longest: int, value_class: str) -> Read:
     return read
 
 
+def _read_urn(text: str) -> str:
+    # It is published unsealed: what has not its form might be a name.
+    if len(text) > LONGEST_URN:
+        raise CellError("over-long field", f"is longer than {LONGEST_URN} characters", "shorten the field")
+    if _URN.fullmatch(text):
+        return text
+    reason = "is not up to nine digits with up to three letters before them, nor XXXXXXX"
+    raise CellError("not an identifier", reason, "state the number, or leave it blank")
+
+
 def _code_reader(known: Mapping[str, str], is_known: Callable[[str], bool], name: str) -> Read:
     def read(text: str) -> str:
         code = known.get(text)
@@ -129,7 +140,7 @@ def reader_of(column: Column) -> Read:
         Kind.DATE: read_date,
         Kind.PART_DATE: read_part_date,
         Kind.SCORE: _read_score,
-        Kind.URN: _text_reader(LONGEST_URN, "not an identifier"),
+        Kind.URN: _read_urn,
         Kind.POSTCODE: _text_reader(LONGEST_POSTCODE, "not a postcode"),
         Kind.TEXT: _text_reader(LONGEST_CELL, "not plain text"),
     }
@@ -149,7 +160,6 @@ _SHAPES: Final[Mapping[Kind, tuple[str, Callable[[str], object]]]] = {
         "is not a letter other than I, O or S and twelve characters, nor UN1 to UN5",
         lambda text: text in UPN_UNKNOWN or _UPN.fullmatch(text),
     ),
-    Kind.URN: ("is not up to ten letters and digits, with SC before them or not", _URN.fullmatch),
     Kind.POSTCODE: ("does not have the form of a postcode", _POSTCODE.fullmatch),
     Kind.WORKER: ("does not begin with SW or XX and two more characters", _WORKER.fullmatch),
 }

@@ -24,10 +24,11 @@ class Resolve(msgspec.Struct):
 
 
 class Resolved(msgspec.Struct):
-    """The subjects found, by local identifier; one that is unknown and not created is absent."""
+    """The subjects found, by local identifier; absent if unknown and not created, or `sealed`."""
 
     subjects: dict[str, str]
     created: int = 0
+    sealed: list[str] = []
 
 
 class Line(msgspec.Struct):

@@ -8,13 +8,14 @@ from contextlib import AsyncExitStack
 
 import asyncpg
 
-from carejourney.keys import FileKey, Keys
+from carejourney.keys import Keys
 from carejourney.verify.copies import CopyReading, Owners
 from carejourney.verify.folds import FoldReading
 from carejourney.verify.ledger import Ledger, read_store
 from carejourney.verify.log import Checkpoint, Listening, LogReading
 from carejourney.verify.report import Report
 from carejourney.verify.sources import Place, Source
+from carejourney.verify.timers import TimerReading
 
 
 async def verify(place: Place) -> Report:
@@ -35,12 +36,12 @@ async def verify(place: Place) -> Report:
         await _look_up_unknown(log, owners)
         log.conclude()
         keys_pool = await stack.enter_async_context(asyncpg.create_pool(place.keys_dsn, min_size=1, max_size=1))
-        wrapper = FileKey(place.key_file)
-        keys = Keys(keys_pool, wrapper)
+        keys = Keys(keys_pool, place.master.wrapper())
         for number, (source, heard) in enumerate(zip(place.sources, listening, strict=True)):
             async with source.snapshot() as connection:
                 await CopyReading(source, 1 << number, heard, ledger, owners, report).read(connection)
-                await FoldReading(source, keys, wrapper, report).read(connection)
+                await FoldReading(source, keys, report).read(connection)
+                await TimerReading(source, keys, report).read(connection)
     return report
 
 

@@ -17,6 +17,16 @@ SHOWN_MISSING: Final = 20
 
 _headers_of = msgspec.json.Decoder(dict[str, str]).decode
 _RECEIVED: Final = "select subject, topic, topic_version, id, type, authority, headers, payload from received"
+# Where a service keeps none of a lane's facts, their owner is asked.
+_OTHER_AUTHORITIES: Final = """
+select topic, subject, authority from lane l where not exists (
+  select from received r where r.subject = l.subject and r.topic = l.topic and r.authority = l.authority
+)
+"""
+_SAID_BY: Final = """
+select exists (select from fact where subject = $1 and topic = $2
+  and convert_from(headers, 'UTF8')::jsonb ->> 'ce_authority' = $3)
+"""
 _HEADERS: Final = {
     "id": "ce_id", "subject": "ce_subject", "topic_version": "ce_streamversion", "type": "ce_type",
     "authority": "ce_authority",
@@ -31,6 +41,11 @@ class Owners:
 
     async def digest(self, topic: str, subject: UUID, version: int) -> bytes | None:
         return await look_up(self.stores[topic], topic, subject, version)
+
+    async def said_by(self, topic: str, subject: UUID, authority: str) -> bool:
+        """Whether the owner has a fact of this lane that names this authority."""
+        found: bool = await self.stores[topic].fetchval(_SAID_BY, subject, topic, authority)
+        return found
 
 
 @dataclass
@@ -61,14 +76,18 @@ class CopyReading:
             async for subject, topic, version in connection.cursor("select subject, topic, version from lane")
         }
         await self._lanes(lanes, gaps)
+        for row in await connection.fetch(_OTHER_AUTHORITIES):
+            if row["topic"] in self.ledger.owners and not await self.owners.said_by(**row):
+                detail = "no fact of the lane names this authority"
+                self._differs(
+                    detail, row["topic"], row["subject"], lanes[row["topic"], row["subject"]], column="authority"
+                )
         for topic, facts in self._facts.items():
             count = sum(name == topic for name, _ in lanes)
             self.report.copies.append({"service": self.source.name, "topic": topic, "facts": facts, "lanes": count})
 
     async def _row(self, row: asyncpg.Record) -> None:
         topic, subject, version = row["topic"], row["subject"], row["topic_version"]
-        key = (topic, subject)
-        self._seen[key] = self._seen.get(key, 0) | 1 << version
         headers = _headers_of(row["headers"])
         for column, name in _HEADERS.items():
             if str(row[column]) != headers.get(name):
@@ -76,6 +95,9 @@ class CopyReading:
         if topic not in self.ledger.owners:
             return
         stream = self.ledger.known(topic, subject)
+        # Only what the store holds is asked for: a version from nowhere must not make the mask long.
+        if stream is not None and version <= stream.count:
+            self._seen[topic, subject] = self._seen.get((topic, subject), 0) | 1 << version
         expected = stream.fact(version) if stream else None
         expected = expected or await self.owners.digest(topic, subject, version)
         if expected is None:

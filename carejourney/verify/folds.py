@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from carejourney.keys import FileKey, Keys
+from carejourney.keys import Keys
 from carejourney.projection import Kinds, Projection, Secrets, fold, write_values
 from carejourney.verify.report import Report
 from carejourney.verify.sources import Source
@@ -23,6 +23,9 @@ _FACTS: Final = """
 select r.subject, r.topic, r.headers, r.payload from received r join lane l on l.subject = r.subject
 and l.topic = r.topic and r.topic_version <= l.version
 where r.subject = any($1) order by r.subject, r.topic, r.topic_version
+"""
+_OWN: Final = """
+select subject, topic, headers, payload from fact where subject = any($1) order by subject, topic, topic_version
 """
 
 
@@ -83,7 +86,6 @@ class FoldReading:
 
     source: Source
     keys: Keys
-    wrapper: FileKey
     report: Report
 
     async def read(self, connection: asyncpg.Connection) -> None:
@@ -91,8 +93,8 @@ class FoldReading:
         kinds = Kinds(self.source.catalogue)
         counts = {p.name: {"rows": 0, "parked": 0} for p in self.source.projections}
         parked = await self._parked(connection)
-        async for subjects in _shards(connection):
-            facts = await _facts(connection, subjects)
+        async for subjects in shards(connection):
+            facts = await facts_of(connection, subjects)
             keys = await self.keys.of(subjects)
             for projection in self.source.projections:
                 waiting = parked[projection.name]
@@ -100,7 +102,7 @@ class FoldReading:
                 counts[projection.name]["rows"] += len(rows)
                 for subject in subjects:
                     if subject not in waiting:
-                        secrets = Secrets(keys.get(subject), self.wrapper.digest)
+                        secrets = Secrets(keys.get(subject), self.keys.digest)
                         self._compare(projection, kinds, subject, facts[subject], secrets, rows.get(subject))
         for projection in self.source.projections:
             await self._strays(connection, projection)
@@ -172,16 +174,20 @@ def _same_state(projection: Projection[Any], shown: bytes, wanted: dict[str, Any
         return False
 
 
-async def _shards(connection: asyncpg.Connection) -> AsyncIterator[list[UUID]]:
+async def shards(connection: asyncpg.Connection) -> AsyncIterator[list[UUID]]:
+    """Everybody a service has heard of, some at a time."""
     last = UUID(int=0)
     while rows := await connection.fetch(_SUBJECTS, last, SHARD):
         yield [row["subject"] for row in rows]
         last = rows[-1]["subject"]
 
 
-async def _facts(connection: asyncpg.Connection, subjects: Sequence[UUID]) -> dict[UUID, list[Heard]]:
+async def facts_of(
+    connection: asyncpg.Connection, subjects: Sequence[UUID], *, own: bool = False
+) -> dict[UUID, list[Heard]]:
+    """What a service's copy holds of these subjects up to each gap, or what it has recorded itself."""
     found: dict[UUID, list[Heard]] = {subject: [] for subject in subjects}
-    for subject, topic, headers, payload in await connection.fetch(_FACTS, subjects):
+    for subject, topic, headers, payload in await connection.fetch(_OWN if own else _FACTS, subjects):
         found[subject].append(Heard(_headers_of(headers), payload, topic, _data_of(payload)))
     return found
 

@@ -1,7 +1,6 @@
 """Kafka from the beginning of every partition to its end, against what the stores hold."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,9 +11,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.partitioner import murmur2
 
 from carejourney.verify.ledger import Ledger, Stream, digest, rolled
+from carejourney.verify.reading import Hole, TopicReading
 from carejourney.verify.report import Report
 
-SILENCE_SECONDS: Final = 60
+# What the column of a version can hold.
+MAX_VERSION: Final = 2**31 - 1
 SHOWN_MISSING: Final = 20
 
 
@@ -73,36 +74,27 @@ class LogReading:
         self._look_at_checkpoints()
 
     async def _read_topic(self, consumer: AIOKafkaConsumer, topic: str, partitions: int) -> None:
-        places = [TopicPartition(topic, p) for p in range(partitions)]
-        consumer.assign(places)
-        begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-        self.ends |= {(tp.topic, tp.partition): end for tp, end in ends.items()}
-        left = set()
-        for tp in places:
-            consumer.seek(tp, begins[tp])
-            if begins[tp] < ends[tp]:
-                left.add(tp)
-        while left:
-            async with asyncio.timeout(SILENCE_SECONDS):
-                batches = await consumer.getmany(timeout_ms=200, max_records=5_000)
-            for tp, records in batches.items():
-                self._take(records, ends[tp], len(places))
-            for tp in [tp for tp in left if await consumer.position(tp) >= ends[tp]]:
-                left.discard(tp)
-                consumer.pause(tp)
-
-    def _take(self, records: Iterable[ConsumerRecord], end: int, partitions: int) -> None:
-        for record in records:
-            if record.offset < end:
-                self._counts[record.topic].records += 1
+        reading = TopicReading(consumer, [TopicPartition(topic, p) for p in range(partitions)])
+        await reading.begin()
+        self.ends |= {(tp.topic, tp.partition): end for tp, end in reading.ends.items()}
+        async for found in reading.records():
+            if isinstance(found, Hole):
+                detail = f"damaged: nothing can be read before offset {found.until}"
+                self._differs("kafka", topic, detail, partition=found.place.partition, offset=found.offset)
+                continue
+            self._counts[topic].records += len(found)
+            for record in found:
                 self._record(record, partitions)
 
     def _record(self, record: ConsumerRecord, partitions: int) -> None:
         headers = dict(record.headers)
         try:
             subject, version = UUID(headers["ce_subject"].decode()), int(headers["ce_streamversion"])
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, AttributeError, TypeError):
             self._odd(record, "the record holds no fact")
+            return
+        if not 1 <= version <= MAX_VERSION or None in headers.values():
+            self._odd(record, "the record holds no fact that a store can hold", subject)
             return
         if record.key != str(subject).encode():
             self._odd(record, "the key is not the subject", subject, version)

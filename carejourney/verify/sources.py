@@ -3,15 +3,16 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 
+from carejourney.keys import MasterKeySettings
 from carejourney.projection import Projection
+from carejourney.reactions import Reaction
 
-# A correction is heard by everyone who hears the topic, whatever else a service keeps of it.
-CORRECTIONS: Final = frozenset({"correction.fact_corrected", "correction.fact_retracted"})
+# Corrections and erasures are heard by everyone who hears the topic, whatever else a service keeps of it.
+ALWAYS: Final = frozenset({"correction.fact_corrected", "correction.fact_retracted", "placement.subject_erased"})
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,11 @@ class Source:
     keeps: frozenset[str] | None
     projections: Sequence[Projection[Any]]
     catalogue: Mapping[str, Any]
+    reactions: Sequence[Reaction] = ()
 
     def kept(self, topic: str, wire: str) -> bool:
         """Whether a fact of this type on this topic belongs into the service's copy."""
-        return topic in self.listens and (self.keeps is None or wire in self.keeps or wire in CORRECTIONS)
+        return topic in self.listens and (self.keeps is None or wire in self.keeps or wire in ALWAYS)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[asyncpg.Connection]:
@@ -48,7 +50,7 @@ class Place:
     sources: Sequence[Source]
     kafka: str
     keys_dsn: str
-    key_file: Path
+    master: MasterKeySettings
 
     @property
     def topics(self) -> list[str]:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from carejourney.access import COOKIE, Caller, Verifier
+from carejourney.access import COOKIE, Caller, Verifier, checked
 from carejourney.errors import Forbidden, Unauthenticated
 from carejourney.web.assets import add_assets
 from carejourney.web.pages import SignInNeeded, page_router, render
@@ -107,9 +107,8 @@ async def form_caller(request: Request) -> Caller:
     token = request.cookies.get(COOKIE)
     if not token:
         raise SignInNeeded("sign in first")
-    verifier: Verifier = request.app.state.verifier
     try:
-        request.state.who = who = await verifier.check(token)
+        request.state.who = who = await checked(request, token)
     except Unauthenticated as error:
         raise SignInNeeded(error.detail) from error
     return who

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response, Security
 
 from carejourney.access import Caller, caller
 from carejourney.answering import answer_command, authority_of
@@ -51,11 +51,10 @@ async def change_school(
     command: domain.ChangeSchool,
     request: Request,
     response: Response,
-    who: Annotated[Caller, Depends(caller)],
+    who: Annotated[Caller, Security(caller, scopes=WRITERS)],
     command_id: Annotated[UUID, Depends(command_id)],
     expected: Annotated[int | None, Depends(expected_version)],
 ) -> dict[str, Any]:
-    who.may(*WRITERS)
     return await answer_command(
         request, response, child, who, command_id, expected, lambda state: domain.change_school(command, state)
     )
@@ -67,11 +66,10 @@ async def leave_school(
     command: domain.LeaveSchool,
     request: Request,
     response: Response,
-    who: Annotated[Caller, Depends(caller)],
+    who: Annotated[Caller, Security(caller, scopes=WRITERS)],
     command_id: Annotated[UUID, Depends(command_id)],
     expected: Annotated[int | None, Depends(expected_version)],
 ) -> dict[str, Any]:
-    who.may(*WRITERS)
     return await answer_command(
         request, response, child, who, command_id, expected, lambda state: domain.leave_school(command, state)
     )
@@ -80,7 +78,7 @@ async def leave_school(
 @router.get("/roll", summary="The virtual roll of one authority, searched and sorted.")
 async def roll(
     request: Request,
-    who: Annotated[Caller, Depends(caller)],
+    who: Annotated[Caller, Security(caller, scopes=READERS)],
     authority: Annotated[str | None, Query(max_length=12, description="Needed unless the token covers one.")] = None,
     q: Annotated[str, Query(max_length=200, description="A whole local id or UPN, or part of a school's name.")] = "",
     in_care: InCare = InCare.NOW,
@@ -110,10 +108,9 @@ async def read_education(
     child: UUID,
     request: Request,
     response: Response,
-    who: Annotated[Caller, Depends(caller)],
+    who: Annotated[Caller, Security(caller, scopes=READERS)],
     true_on: Annotated[date | None, Query(description="The day asked about; today where absent.")] = None,
 ) -> Education:
-    who.may(*READERS)
     running = request.app.state.running
     await authority_of(running, child, who)
     response.headers.update(etag(await version_of(running, child)))

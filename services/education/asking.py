@@ -109,7 +109,7 @@ def _sought(running: Running, question: Question) -> Sought | None:
     text = question.q.strip()
     if not text:
         return None
-    digest = running.wrapper.digest
+    digest = running.keys.digest
     wanted = (local_id_text(question.authority, text), upn_text(text.upper()))
     return Sought(text.casefold(), frozenset(digest(one) for one in wanted))
 

@@ -10,10 +10,10 @@ from carejourney.commands import Decided, State
 from carejourney.errors import Refusal
 from carejourney.yearly import settled
 from events.education import SchoolChangeReason
+from events.event import Urn
 from services.education.enrolments import Enrolment, known_enrolments, new_enrolment, reconciliation, want_enrolments
 
 FURTHEST_AHEAD: Final = timedelta(days=366)
-Urn = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,12}$", description="The school's unique reference number.")]
 
 
 class ChangeSchool(BaseModel):

@@ -67,7 +67,7 @@ class Entry:
 def entry(subject: UUID, child: Child, key: SubjectKey | None, today: date, within: Windows) -> Entry:
     """The child as seen today. `child.entered` must be known."""
     sealed = {"local_id": child.local_id, "upn": child.upn, "date_of_birth": child.born}
-    plain = open_fields({name: value for name, value in sealed.items() if value and key}, key)
+    plain = open_fields({name: value for name, value in sealed.items() if value}, key)
     moved = _latest(child.moves, today)
     change = _last_change(child, today)
     return Entry(

@@ -15,6 +15,8 @@ from carejourney.statements import Findings, Line
 from carejourney.yearly import settled
 from events.codes import UPN_UNKNOWN
 from events.education import SchoolChanged, SchoolChangeReason, UpnRecorded
+from events.event import URN_PATTERN
+from events.strictness import SEALED
 from services.education.domain import FURTHEST_AHEAD
 from services.education.enrolments import (
     Enrolment,
@@ -30,7 +32,7 @@ from services.education.enrolments import (
 REASONS: Final = get_args(SchoolChangeReason)
 HEADER, TABLE = "header", "enrolments"
 UPN: Final = (UpnRecorded.wire,)
-_URN: Final = re.compile(r"[0-9A-Za-z]{1,12}")
+_URN: Final = re.compile(URN_PATTERN)
 LONGEST_NAME: Final = 200
 
 Row = dict[str, Any]
@@ -199,9 +201,16 @@ def _fault(
     if start and until and until < start:
         return ("UNTIL", "end before start", "is before FROM", "correct one of the two dates")
     if not _URN.fullmatch(urn):
-        return ("URN", "not an identifier", "is not up to twelve letters and digits", "state the school's number")
+        return (
+            "URN",
+            "not an identifier",
+            "is not up to nine digits with up to three letters before them",
+            "state the school's number",
+        )
     if len(school) > LONGEST_NAME:
         return ("SCHOOL", "over-long field", f"is longer than {LONGEST_NAME} characters", "shorten the name")
+    if school.startswith(SEALED):
+        return ("SCHOOL", "not plain text", "begins as what is sealed does", "state the school's name")
     if reason not in REASONS:
         return ("REASON", "unknown reason", "is not a reason that is known", f"use one of: {', '.join(REASONS)}")
     return None

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from sqlalchemy import RowMapping
 
 from carejourney.access import Caller, caller
@@ -57,11 +57,10 @@ async def hold(
     command: HoldAssessment,
     request: Request,
     response: Response,
-    who: Annotated[Caller, Depends(caller)],
+    who: Annotated[Caller, Security(caller, scopes=ROLES)],
     command_id: Annotated[UUID, Depends(command_id)],
     expected: Annotated[int | None, Depends(expected_version)],
 ) -> dict[str, Any]:
-    who.may(*ROLES)
     return await answer_command(
         request, response, child, who, command_id, expected, lambda state: hold_assessment(command, state)
     )
@@ -75,7 +74,7 @@ async def hold(
 async def assessments(
     authority: Annotated[str, Query(max_length=40)],
     request: Request,
-    who: Annotated[Caller, Depends(caller)],
+    who: Annotated[Caller, Security(caller, scopes=ROLES)],
     *,
     overdue: bool = False,
     limit: Annotated[int, Query(ge=1, le=5000)] = 5000,

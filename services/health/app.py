@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from carejourney.service import Parts, build
 from carejourney.settings import Settings
 from events.catalogue import CATALOGUE
+from services.health import recording
 from services.health.api import router
 from services.health.projections import KEEPS, PROJECTIONS
 
@@ -18,7 +19,7 @@ PARTS = Parts(
     listens=("care.placement", "care.health", "care.leaving-care"),
     keeps=KEEPS,
     migrations=Path(__file__).parent / "migrations",
-    routers=(router,),
+    routers=(router, recording.router),
     projections=PROJECTIONS,
 )
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request, Security
 
 from carejourney.access import Caller, caller
 from carejourney.answering import authority_of
@@ -43,8 +43,9 @@ router.include_router(statement_router("/returns/ssda903", "ssda903", state_retu
     summary="Which birthdays have been recorded for one young person, and what is known of how they fare.",
     responses={200: {"content": {"application/json": {"example": EXAMPLE}}}},
 )
-async def birthdays(child: UUID, request: Request, who: Annotated[Caller, Depends(caller)]) -> dict[str, Any]:
-    who.may(*ROLES)
+async def birthdays(
+    child: UUID, request: Request, who: Annotated[Caller, Security(caller, scopes=ROLES)]
+) -> dict[str, Any]:
     running = request.app.state.running
     await authority_of(running, child, who)
     found = await birthdays_of(running.engine, child)
@@ -61,7 +62,7 @@ async def birthdays(child: UUID, request: Request, who: Annotated[Caller, Depend
 async def leavers(
     authority: Annotated[str, Query(max_length=40)],
     request: Request,
-    who: Annotated[Caller, Depends(caller)],
+    who: Annotated[Caller, Security(caller, scopes=ROLES)],
     limit: Annotated[int, Query(ge=1, le=5000)] = 5000,
 ) -> dict[str, Any]:
     who.may_for(authority, *ROLES)

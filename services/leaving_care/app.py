@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from carejourney.service import Parts, build
 from carejourney.settings import Settings
 from events.catalogue import CATALOGUE
+from services.leaving_care import recording
 from services.leaving_care.api import router
 from services.leaving_care.birthdays import BIRTHDAY_REACTION
 from services.leaving_care.projections import KEEPS, PROJECTIONS
@@ -19,7 +20,7 @@ PARTS = Parts(
     listens=("care.placement", "care.leaving-care"),
     keeps=KEEPS,
     migrations=Path(__file__).parent / "migrations",
-    routers=(router,),
+    routers=(router, recording.router),
     projections=PROJECTIONS,
     reactions=(BIRTHDAY_REACTION,),
 )

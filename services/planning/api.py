@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from sqlalchemy import RowMapping
 
 from carejourney.access import Caller, caller
@@ -40,11 +40,10 @@ async def hold(
     command: HoldReview,
     request: Request,
     response: Response,
-    who: Annotated[Caller, Depends(caller)],
+    who: Annotated[Caller, Security(caller, scopes=ROLES)],
     command_id: Annotated[UUID, Depends(command_id)],
     expected: Annotated[int | None, Depends(expected_version)],
 ) -> dict[str, Any]:
-    who.may(*ROLES)
     return await answer_command(
         request, response, child, who, command_id, expected, lambda state: hold_review(command, state)
     )
@@ -72,8 +71,9 @@ async def hold(
         }
     },
 )
-async def position(child: UUID, request: Request, who: Annotated[Caller, Depends(caller)]) -> dict[str, Any]:
-    who.may(*ROLES)
+async def position(
+    child: UUID, request: Request, who: Annotated[Caller, Security(caller, scopes=ROLES)]
+) -> dict[str, Any]:
     running = request.app.state.running
     await authority_of(running, child, who)
     found = await position_of(running.engine, child)
@@ -115,7 +115,7 @@ async def position(child: UUID, request: Request, who: Annotated[Caller, Depends
 async def due(
     authority: Annotated[str, Query(max_length=40)],
     request: Request,
-    who: Annotated[Caller, Depends(caller)],
+    who: Annotated[Caller, Security(caller, scopes=ROLES)],
     *,
     overdue: bool = False,
     limit: Annotated[int, Query(ge=1, le=5000)] = 5000,

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from carejourney.service import Parts, build
 from carejourney.settings import Settings
 from events.catalogue import CATALOGUE
+from services.planning import recording
 from services.planning.api import router
 from services.planning.projections import KEEPS, PROJECTIONS
 
@@ -18,7 +19,7 @@ PARTS = Parts(
     listens=("care.placement", "care.missing", "care.planning"),
     keeps=KEEPS,
     migrations=Path(__file__).parent / "migrations",
-    routers=(router,),
+    routers=(router, recording.router),
     projections=PROJECTIONS,
 )
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from tests.containers.composed import SERVICES, Composed, docker, remains, without_identities
+from tests.containers.composed import ROOT, SERVICES, Composed, docker, remains, without_identities
 
 AUTHORITY = "E08000025"
 CHILDREN = 30
@@ -120,6 +120,18 @@ def test_logs_name_no_child(composed: Composed, imported: list[dict[str, Any]], 
     header = next(sample.glob("2025/*eader.csv")).read_text().splitlines()[1:]
     logs = composed.compose("logs", "--no-color")
     assert not [line for line in header if line.split(",")[0] in logs]
+
+
+def test_the_pages_of_the_kafka_subscribers_hold_for_it(composed: Composed, tmp_path: Path) -> None:
+    services = {name: composed.ports[name] for name in SERVICES}
+    told = {f"CAREJOURNEY_{n.upper().replace('-', '_')}_URL": f"http://127.0.0.1:{p}" for n, p in services.items()}
+    told["CAREJOURNEY_PAGES_KAFKA"] = f"127.0.0.1:{composed.ports['kafka']}"
+    told["CAREJOURNEY_TOKEN"] = composed.cli("token", folder=tmp_path).strip()
+    told["TOKEN"] = composed.cli("token", "--role", "social-work", folder=tmp_path).strip()
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/subscribers/test_kafka_pages.py"]
+    done = subprocess.run(command, env={**os.environ, **told}, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "skipped" not in done.stdout, done.stdout[-3000:]
 
 
 def test_down_leaves_nothing_behind(composed: Composed) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -22,8 +23,9 @@ PORT_BASES: Final = range(21_100, 29_000, 100)
 
 
 def free_port_base() -> int:
-    """A base of ports none of which is taken."""
-    return next(base for base in PORT_BASES if all(map(port_is_free, Ports.from_base(base).named().values())))
+    """A base of ports none of which is taken, by chance: others may be looking for one at the same time."""
+    bases = random.sample(PORT_BASES, len(PORT_BASES))
+    return next(base for base in bases if all(map(port_is_free, Ports.from_base(base).named().values())))
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def with_another(place: tuple[str, int, Column]) -> Tables:
 async def corrections_of(importing: Importing, local_id: str) -> int:
     """How many stated rows of a child were corrected so far, over all services."""
     placement = importing.system.running["placement"]
-    digest = placement.wrapper.digest(f"{importing.authority}:{local_id}")
+    digest = placement.keys.digest(f"{importing.authority}:{local_id}")
     subject = await placement.pool.fetchval(_SUBJECT, importing.authority, digest)
     return sum([await r.pool.fetchval(_CORRECTIONS, [subject]) for r in importing.system.running.values()])
 

@@ -95,7 +95,7 @@ def test_everything_is_equal_also_after_it_was_published_again(installation: Ins
 
 def test_a_rebuild_can_be_looked_at_first_and_has_nothing_to_take_back(installation: Installation, told: Told) -> None:
     assert told.authority
-    (looked,) = json.loads(installation.run("rebuild journey --dry-run --json"))
+    (looked,) = json.loads(installation.run("rebuild journey children --dry-run --json"))
     installation.run("rebuild journey --forget")
     refused = installation.start("rebuild journey children --roll-back")
     _, errors = refused.communicate(timeout=60)

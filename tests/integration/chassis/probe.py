@@ -24,6 +24,7 @@ from carejourney.service import Parts, Running, assemble, start, stop
 from carejourney.settings import Settings
 from carejourney.standing import Standing
 from carejourney.subscription import ensure_topics
+from carejourney.webhooks.schema import upgrade_webhooks
 from events.catalogue import CATALOGUE
 from events.event import Fact
 from events.health import HealthAssessmentHeld, HealthOutcomesReported
@@ -206,8 +207,9 @@ async def make_probe(surroundings: Surroundings, name: str) -> Probe:
     owner_dsn = surroundings.dsn(f"{name}_owner", name)
     owner = await asyncpg.connect(owner_dsn)
     try:
-        for statement in (*upgrade_v1(name), *upgrade_v2(name), *upgrade_v3(name), *upgrade_v4(name), *OWN_TABLES):
-            await owner.execute(statement.replace("{role}", name) if "{role}" in statement else statement)
+        own = (statement.replace("{role}", name) for statement in OWN_TABLES)
+        upgrades = (*upgrade_v1(name), *upgrade_v2(name), *upgrade_v3(name), *upgrade_v4(name))
+        await owner.execute(";\n".join((*upgrades, *upgrade_webhooks(name), *own)))
     finally:
         await owner.close()
     settings = surroundings.settings(name).model_copy(

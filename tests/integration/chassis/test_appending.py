@@ -1,6 +1,7 @@
 """Appending one command in one round trip, without a lock that lasts: version checked, command answered once."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -8,14 +9,15 @@ import asyncpg
 import msgspec
 import pytest
 
+from carejourney import kept
 from carejourney.commands import Decided, State, carry_out
-from carejourney.envelope import stored
+from carejourney.envelope import Said, stored
 from carejourney.folding import kept_facts
 from carejourney.owncopy import facts_of
 from carejourney.projection import fold
 from carejourney.service import Running
 from carejourney.store import Moved
-from events.correction import FactCorrected
+from events.correction import FactCorrected, FactRetracted
 from events.health import HealthAssessmentHeld
 from tests.builders import a_context
 from tests.integration.chassis.probe import TALLIES, Probe, children, says
@@ -101,6 +103,27 @@ async def test_the_append_has_no_more_rights_than_its_caller(probe: Probe) -> No
         (child,) = await children(running, 1)
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await appended(probe, running, child, uuid4())
+
+
+def told(facts: Iterable[Said]) -> set[tuple[object, ...]]:
+    return {
+        (f.id, f.type, f.source, f.topic, f.effective, f.known, f.stream_version, f.origin, f.authority, f.stated_in,
+         f.schema, msgspec.json.encode(f.data))
+        for f in facts
+    }  # fmt: skip
+
+
+async def test_the_quick_reading_says_of_every_fact_what_the_plain_one_says(probe: Probe) -> None:
+    async with probe.running() as running:
+        child, other = await children(running, 2)
+        facts = await says(running, child, HELD, HealthAssessmentHeld(kind="initial"))
+        await says(running, child, FactRetracted(corrects=facts[0].id, type=HELD.wire, reason="stated twice"))
+        await probe.caught_up(running)
+        async with running.pool.acquire() as connection:
+            quick = await kept.facts_of(connection, [child, other])
+            plain = await facts_of(connection, [child, other])
+    assert told(quick[child]) == told(plain[child])
+    assert (len(quick[child]), other in quick) == (3, False)
 
 
 async def test_the_quick_reading_of_a_rebuild_folds_to_the_same_state(probe: Probe) -> None:

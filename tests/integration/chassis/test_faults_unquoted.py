@@ -84,7 +84,7 @@ async def test_a_service_that_cannot_start_says_what_it_lacks_and_ends(probe: Pr
     _, errors = await asyncio.wait_for(process.communicate(), 40)
     assert process.returncode == 3
     lines = told(errors)
-    assert place(lines, "ValueError") == {"carejourney.keys"}
+    assert place(lines, "ValueError") == {"carejourney.keys.wrapping"}
     assert "CAREJOURNEY_KEY_FILE" in {line.get("setting") for line in lines}
 
 

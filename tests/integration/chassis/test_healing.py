@@ -6,10 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from carejourney import healing
+from carejourney.background import Background
 from carejourney.envelope import Recorded
+from carejourney.healing import Healing
 from carejourney.parking import Selection
 from carejourney.service import build
 from events.health import HealthOutcomesReported
@@ -18,6 +22,12 @@ from tests.integration.chassis.probe import Probe, parked, until
 from tests.integration.chassis.test_projecting import counts, made
 
 SECONDS = 25
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gap is asked about sooner than in production: what is waited for is the asking, not the wait before it."""
+    monkeypatch.setattr(healing, "PATIENCE_SECONDS", 0.2)
 
 
 def free_port() -> int:
@@ -138,3 +148,40 @@ async def test_without_addresses_nobody_is_asked(probe: Probe) -> None:
         assert not running.healing.possible
         assert await parked(running) == {("gap", facts[0].subject)}
         assert await running.pool.fetchval("select attempts from parked") == 0
+
+
+class Broken:
+    """Shows a token, and has a bug."""
+
+    def token(self) -> str:
+        raise ZeroDivisionError
+
+
+async def test_a_bug_in_healing_is_not_waited_out_but_seen(probe: Probe) -> None:
+    (facts,) = await recorded_by_owner(probe, 3)
+    await probe.produce(facts[0], facts[2])
+    background = Background()
+    async with probe.running(topics=()) as running:
+        broken = Healing(running.pool, running.projector.applying, {"probe-owner": "http://127.0.0.1:1"}, Broken())
+        background.start("healing", broken.run())
+
+        async def ended() -> bool:
+            return bool(background.faults)
+
+        await until(ended, "the bug told of", SECONDS)
+        await background.stop()
+    assert background.faults["healing"].startswith("ZeroDivisionError at tests.")
+
+
+async def test_an_address_that_is_none_is_waited_out(probe: Probe, surroundings: Surroundings) -> None:
+    (facts,) = await recorded_by_owner(probe, 3)
+    await probe.produce(facts[0], facts[2])
+    settings = owned(probe, surroundings, 0).settings.model_copy(update={"owners": {"probe-owner": "http://a:b"}})
+    consumer = Probe(probe.name, settings, probe.admin_dsn, probe.owner_dsn)
+    async with consumer.running(topics=()) as running:
+
+        async def asked_in_vain() -> bool:
+            return bool(await running.pool.fetchval("select attempts > 1 from parked where projection = 'gap'"))
+
+        await until(asked_in_vain, "the owner asked twice", SECONDS)
+        assert running.background.faults == {}

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from carejourney.access import ROLES
 from carejourney.service import build
 from events.health import HealthAssessmentHeld
 from tests.fixtures.system import Surroundings
@@ -107,6 +108,18 @@ async def test_an_owner_gives_the_facts_a_consumer_lacks(probe: Probe, surroundi
         given = [json.loads(line) for line in answer.text.splitlines()]
     assert [line["headers"] for line in given] == [dict(fact.headers) for fact in facts[1:]]
     assert [line["value"] for line in given] == [{"kind": "review"}] * 2
+
+
+@pytest.mark.parametrize("role", sorted(ROLES.keys() - {"service"}))
+async def test_only_another_service_is_given_the_facts_a_consumer_lacks(
+    probe: Probe, surroundings: Surroundings, role: str
+) -> None:
+    async with served(probe) as (app, client):
+        (child,) = await children(app.state.running, 1)
+        await says(app.state.running, child, HELD)
+        headers = {"authorization": f"Bearer {surroundings.token(role)}"}
+        answer = await client.get(f"/facts/{child}", params={"topic": probe.topic}, headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
 
 
 @pytest.mark.parametrize("path", ["/operations/lag", "/facts/01980000-0000-7000-8000-000000000001?topic=care.health"])

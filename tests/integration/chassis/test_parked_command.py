@@ -57,9 +57,9 @@ async def test_parked_lanes_are_told_to_programs_and_to_people(command: Any) -> 
     assert "1 parked lanes" in (await command("parked", "--reason", "ZeroDivisionError")).stdout
 
 
-async def test_a_redrive_that_leaves_lanes_parked_has_exit_status_1(command: Any) -> None:
+async def test_a_redrive_that_leaves_or_would_leave_lanes_parked_has_exit_status_1(command: Any) -> None:
     rehearsal = await command("redrive", "--all", "--dry-run", "--json")
-    assert rehearsal.exit_code == 0
+    assert rehearsal.exit_code == 1
     (told,) = json.loads(rehearsal.stdout)["services"]
     assert (told["service"], told["lanes"], told["still_parked"]) == ("health", 1, 1)
     answer = await command("redrive", "--reason", "ZeroDivisionError")

@@ -10,6 +10,7 @@ import asyncpg
 from carejourney.envelope import Draft, instant
 from carejourney.reactions import TIMER_BATCH, Outcome, Reaction, Situation
 from carejourney.service import Running
+from carejourney.telemetry import REGISTRY
 from events.health import HealthAssessmentHeld, HealthOutcomesReported
 from events.placement import ChildLeftCare, ConvictionRecorded
 from tests.builders import a_context
@@ -239,3 +240,27 @@ async def destroy(probe: Probe, child: UUID) -> None:
         )
     finally:
         await connection.close()
+
+
+async def test_what_reactions_and_timers_record_is_counted_once_it_is_committed(probe: Probe) -> None:
+    clock = Clock()
+    async with probe.running(reactions=(reminder(probe),), clock=clock) as running:
+        past, coming = await children(running, 2)
+        await says(running, past, REVIEW, on="2026-01-05")
+        await says(running, coming, REVIEW, on="2026-05-30")
+        await probe.caught_up(running)
+        assert counted(probe) == 1
+        clock.now += timedelta(days=30)
+
+        async def fired() -> bool:
+            return await timers(running) == 0
+
+        await until(fired, "the timer")
+        await probe.caught_up(running)
+    assert counted(probe) == 2
+
+
+def counted(probe: Probe) -> float:
+    """Facts recorded by the service's own doing, as its metric tells."""
+    labels = {"service": probe.name, "topic": probe.topic}
+    return REGISTRY.get_sample_value("carejourney_facts_recorded_total", labels) or 0

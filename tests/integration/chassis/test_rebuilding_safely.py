@@ -104,6 +104,17 @@ async def test_the_differences_are_told_before_anything_is_switched(probe: Probe
         assert await left_behind(running) == set()
 
 
+async def test_the_state_of_another_child_is_a_difference_though_all_that_is_shown_is_right(probe: Probe) -> None:
+    async with probe.running() as running:
+        wrong, other, _ = await heard(probe, running)
+        await running.pool.execute(
+            "update tally set state = (select state from tally where subject = $2) where subject = $1", wrong, other
+        )
+        (report,) = await rebuild_service(probe.parts(), probe.settings, dry_run=True)
+    assert (report["different"], report["columns"]) == (1, {"state": 1})
+    assert report["examples"] == [{"subject": str(wrong), "kind": "different", "columns": ["state"]}]
+
+
 async def test_progress_is_told_child_by_child(probe: Probe) -> None:
     told: list[tuple[str, int, int]] = []
     async with probe.running() as running:

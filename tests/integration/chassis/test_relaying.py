@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from carejourney.batching import partition_of
-from carejourney.relay import Relay, relay_producer
+from carejourney.relay import Relay, relay_connection, relay_producer
 from carejourney.service import Running
 from carejourney.subscription import ensure_topics
 from events.health import HealthAssessmentHeld
@@ -164,3 +164,13 @@ async def test_a_transaction_that_waited_for_a_stream_does_not_overtake_the_one_
                 unit.append([probe.draft(child, HELD)], a_context())
         await relay.step(connection, producer)
         assert await published(probe, child) == [1, 2]
+
+
+async def test_a_relay_does_not_wait_for_the_disk_and_a_service_does(probe: Probe) -> None:
+    async with probe.parts_only() as running:
+        connection = await relay_connection(probe.database)
+        try:
+            relays = await connection.fetchval("show synchronous_commit")
+        finally:
+            await connection.close()
+        assert (relays, await running.pool.fetchval("show synchronous_commit")) == ("off", "on")

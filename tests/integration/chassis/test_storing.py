@@ -1,11 +1,12 @@
 """The store: facts are added and never changed, versions are unique, a command is answered once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from carejourney.commands import Command, Decide, Decided, State, carry_out
 from carejourney.envelope import Draft
@@ -14,11 +15,20 @@ from carejourney.service import Running
 from events.health import HealthAssessmentHeld
 from events.missing import ReturnInterviewHeld
 from tests.builders import a_context
+from tests.fixtures.system import Surroundings
+from tests.integration.chassis.conftest import a_probe
 from tests.integration.chassis.probe import Probe, children, says
 
 HELD = HealthAssessmentHeld(kind="review")
 KEPT_FOR_EVER = ("fact", "received", "command", "unreadable")
 NEVER_REMOVED = ("stream", "lane", "checkpoint", "relay_mark")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def probe(surroundings: Surroundings) -> AsyncIterator[Probe]:
+    """One database for all of these: each has children of its own."""
+    async with a_probe(surroundings) as made:
+        yield made
 
 
 def holds(probe: Probe, count: int = 1) -> Decide:

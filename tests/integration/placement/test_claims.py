@@ -211,8 +211,7 @@ async def test_a_claim_needs_the_import_role_for_the_authority_and_bounded_parts
     assert too_many.status_code == 422
 
 
-async def test_the_service_cannot_change_or_remove_what_was_brought(system: System) -> None:
+async def test_the_service_cannot_change_what_was_brought(system: System) -> None:
     pool = system.running["placement"].pool
-    for statement in ("delete from child_brought", "update child_brought set authority = 'E09000099'"):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await pool.execute(statement)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await pool.execute("update child_brought set authority = 'E09000099'")

@@ -1,14 +1,20 @@
 """Who may ask: tokens are checked, roles and authorities limit; and reactions cannot chase each other."""
 
-from collections.abc import Callable
+import base64
+import re
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from fastapi import Request
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from carejourney.access import DEVELOPMENT_ISSUER, Caller, TokenVerifier, mint, write_development_issuer
+from carejourney.access import DEVELOPMENT_ISSUER, Caller, TokenVerifier, caller, mint, write_development_issuer
 from carejourney.errors import Forbidden, Refusal, Unauthenticated
+from carejourney.keys.wrapping import FileKey
 from carejourney.reactions import Outcome, Reaction, refuse_cycles
 
 ONE, OTHER = "E08000025", "E06000016"
@@ -72,6 +78,37 @@ def test_a_caller_may_do_what_one_of_the_roles_allows() -> None:
     who.may("health", "import")
     with pytest.raises(Forbidden, match="import"):
         who.may("import")
+
+
+def test_a_caller_acts_in_the_first_role_that_gives_the_right() -> None:
+    who = Caller("worker-7", frozenset({"carer", "review", "social-work"}), frozenset({ONE}))
+    acting = who.acting_by("social-work", "review", "health")
+    assert acting.granting == ("social-work", "review")
+    assert (acting.role(), acting.role("import"), acting.role("carer")) == ("social-work", "social-work", "carer")
+    with pytest.raises(Forbidden, match="health"):
+        who.acting_by("health")
+
+
+def asked_by(issuer: Path, actor: str) -> Awaitable[Caller]:
+    (issuer / "master.key").write_text(base64.b64encode(bytes(32)).decode())
+    running = SimpleNamespace(keys=FileKey(issuer / "master.key"))
+    verifier = TokenVerifier("carejourney", jwks_file=issuer / "jwks.json")
+    app = SimpleNamespace(state=SimpleNamespace(running=running, verifier=verifier))
+    bearer = f"Bearer {mint(issuer / 'issuer.json', actor, ['health'])}".encode()
+    return caller(Request({"type": "http", "app": app, "method": "GET", "headers": [(b"authorization", bearer)]}))
+
+
+@pytest.mark.parametrize("actor", ["worker-7", "tester", "0198f2c4-0a1b-7d2e-8f30-1a2b3c4d5e6f"])
+async def test_a_pseudonym_of_the_issuer_is_taken_over(issuer: Path, actor: str) -> None:
+    assert (await asked_by(issuer, actor)).actor == actor
+
+
+@pytest.mark.parametrize("actor", ["a.b@council.example", "Ann Other", "ann.other", "x" * 65])
+async def test_a_subject_that_could_be_a_name_is_replaced_by_a_keyed_digest(issuer: Path, actor: str) -> None:
+    known = (await asked_by(issuer, actor)).actor
+    assert re.fullmatch("[0-9a-f]{64}", known)
+    assert known == (await asked_by(issuer, actor)).actor != (await asked_by(issuer, f"{actor}.")).actor
+    assert known != sha256(f"actor:{actor}".encode()).hexdigest()
 
 
 def test_a_caller_sees_the_authorities_of_the_token_only() -> None:

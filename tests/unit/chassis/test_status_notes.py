@@ -40,9 +40,12 @@ def answering(status: int, body: bytes) -> Iterator[int]:
         (200, {"database": "up", "kafka": "up", "relay": "standby", "projector": "moving"}, []),
         (200, {"database": "up", "kafka": "away", "relay": "waiting"}, ["kafka away", "relay waiting"]),
         (503, {"database": "unknown"}, ["database unknown"]),
+        (200, {"parked": {"tally": 2, "gap": 1}, "unreadable": 4, "lost": ["care.health/0"]},
+         ["parked 3", "unreadable 4", "log lost"]),
+        (200, {"parked": {}, "unreadable": 0, "lost": []}, []),
     ],
-)
-def test_a_part_that_does_not_do_its_work_is_noted(status: int, said: dict[str, str], noted: list[str]) -> None:
+)  # fmt: skip
+def test_a_part_that_does_not_do_its_work_is_noted(status: int, said: dict[str, object], noted: list[str]) -> None:
     with answering(status, json.dumps(said).encode()) as port:
         assert readiness(port) == (status == 200, noted)
 

@@ -126,7 +126,9 @@ def test_a_file_takes_nothing_back_that_a_person_recorded() -> None:
         ({"until": "2018-01-01"}, "UNTIL", "end before start"),
         ({"from": "2031-09-03", "until": None}, "FROM", "date in the future"),
         ({"urn": None}, "URN", "not an identifier"),
+        ({"urn": "AnnaSmith"}, "URN", "not an identifier"),
         ({"school": "x" * 201}, "SCHOOL", "over-long field"),
+        ({"school": "sealed.1.anything"}, "SCHOOL", "not plain text"),
         ({"reason": "by magic"}, "REASON", "unknown reason"),
     ],
 )

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from carejourney.ids import new_id
-from carejourney.keys import SubjectKey
+from carejourney.keys import FORGOTTEN, SubjectKey
 from carejourney.projection import Kinds, Secrets, fold
 from events.catalogue import CATALOGUE
 from events.correction import FactCorrected, FactRetracted
@@ -90,7 +90,7 @@ def test_a_forgotten_child_is_found_no_more() -> None:
     shown = _row(_entered(record)) or {}
 
     assert shown["local_id_digest"] is None
-    assert entry(record.subject, _child(record), None, TODAY, windows()).local_id is None
+    assert entry(record.subject, _child(record), None, TODAY, windows()).local_id == FORGOTTEN
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ def _no_opinion(_service: str, _line: dict[str, Any]) -> dict[str, Any]:
 class ServiceDesk:
     def __init__(self) -> None:
         self.subjects: dict[tuple[str, str, str], str] = {}
+        self.sealed: set[str] = set()
         self.rows: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
         self.answers: dict[str, dict[str, Any]] = {}
         self.lines: list[tuple[str, dict[str, Any]]] = []
@@ -95,11 +96,13 @@ class ServiceDesk:
 
     def _resolve(self, ask: dict[str, Any]) -> dict[str, Any]:
         keys = {local_id: (ask["authority"], ask["kind"], local_id) for local_id in ask["local_ids"]}
+        sealed = [local_id for local_id in keys if local_id in self.sealed]
+        keys = {local_id: key for local_id, key in keys.items() if local_id not in sealed}
         fresh = [key for key in keys.values() if key not in self.subjects] if ask["create"] else []
         for key in fresh:
             self.subjects[key] = f"{ask['kind']}-{len(self.subjects)}"
         found = {local_id: self.subjects[key] for local_id, key in keys.items() if key in self.subjects}
-        return {"subjects": found, "created": len(fresh)}
+        return {"subjects": found, "created": len(fresh), "sealed": sealed}
 
     def _take(self, service: str, line: dict[str, Any]) -> dict[str, Any]:
         self.lines.append((service, line))

@@ -185,6 +185,19 @@ async def test_a_child_outside_header_is_refused_until_the_register_knows_it(
     assert (await take(course, folder)).rows_refused == 0
 
 
+async def test_a_sealed_child_is_refused_row_by_row_and_the_others_are_taken(
+    course: Course, desk: ServiceDesk, tmp_path: Path
+) -> None:
+    desk.sealed.add("B2")
+    tables = {"header": [header(), header("B2")], "episodes": [episode(), episode("B2")]}
+    report = await take(course, write_csv(tmp_path, tables))
+    assert {(entry.file, entry.row, entry.value_class) for entry in report.refused} == {
+        ("header.csv", 3, "sealed record"),
+        ("episodes.csv", 3, "sealed record"),
+    }
+    assert (report.rows_taken, len({line["subject"] for _, line in desk.lines})) == (2, 1)
+
+
 async def test_what_a_service_refuses_or_flags_is_reported_with_file_and_row(
     course: Course, desk: ServiceDesk, tmp_path: Path
 ) -> None:

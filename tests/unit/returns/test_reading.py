@@ -106,6 +106,7 @@ def test_the_stated_year_goes_before_the_dates(tmp_path: Path) -> None:
         ("episodes", {"URN": "7" * 1_000_000}, None, "over-long field"),
         ("episodes", {"URN": "7" * 60_000}, "URN", "over-long field"),
         ("episodes", {"URN": "SC\x00123"}, "URN", "not an identifier"),
+        ("episodes", {"URN": "Anna Smith"}, "URN", "not an identifier"),
         ("reviews", {"REVIEW": "24/11/2026"}, "REVIEW", "date in the future"),
         ("missing", {"MIS_START": "24/11/2026", "MISSING": "M"}, "MIS_START", "date in the future"),
         (
@@ -202,7 +203,7 @@ def test_a_known_code_of_another_year_is_flagged_and_taken(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("cells", "column"),
-    [({"PL_POST": "NOWHERE"}, "PL_POST"), ({"HOME_POST": "B1"}, "HOME_POST"), ({"URN": "no-urn"}, "URN")],
+    [({"PL_POST": "NOWHERE"}, "PL_POST"), ({"HOME_POST": "B1"}, "HOME_POST")],
 )
 def test_an_odd_identifier_is_flagged_and_taken(tmp_path: Path, cells: Cells, column: str) -> None:
     reading = read(tmp_path, header=[header(UPN="UN4")], episodes=[episode(**cells)])
