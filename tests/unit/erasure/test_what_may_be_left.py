@@ -68,7 +68,7 @@ def test_whatever_is_left_is_a_fault_that_names_its_place_and_never_its_content(
     assert not any(secret in told for secret in ("2012-04-05", "SAMPLE1", "A123456789012", "0" * 64))
 
 
-@pytest.mark.parametrize("ref", ["0" * 64, "sealed.1.an-archive", OTHERS])
+@pytest.mark.parametrize("ref", ["0" * 64, "sealed.1.an-archive", OTHERS], ids=["a digest", "a word", "an envelope"])
 def test_a_plain_field_may_hold_what_only_looks_like_a_digest_or_an_envelope(ref: str) -> None:
     examiner = Examiner(CHILD, Language({"some.work_stored": frozenset({"title"})}, frozenset()))
     work, found = {"ref": ref, "title": SEALED}, Found("somewhere")
