@@ -78,7 +78,10 @@ async def _rotate(data: Path, *, resume: bool) -> int:
                     "the key file cannot be written here: add a line of 32 bytes in base64 to it where it is kept,"
                     " wait until every service has it, then run `carejourney keys rotate --resume`"
                 ) from error
-        return max([done async for done in rotation.rewrap(pool, wrapper)], default=0)
+        try:
+            return max([done async for done in rotation.rewrap(pool, wrapper)], default=0)
+        except Refusal as refusal:
+            raise ConnectionProblem(refusal.detail) from refusal
 
 
 async def _retire(data: Path) -> list[str]:

@@ -154,7 +154,8 @@ async def _read(
     while ends:
         for records in (await consumer.getmany(timeout_ms=500)).values():
             for record in records:
-                headers = {name: value.decode() for name, value in record.headers}
+                # What was written by hand may have headers of any form; it is judged too.
+                headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
                 judge = examiner.fact if record.key == key else examiner.mention
                 judge(places[record.topic], headers, record.value)
         ends = {tp: end for tp, end in ends.items() if await consumer.position(tp) < end}

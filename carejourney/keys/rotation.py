@@ -10,11 +10,12 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
+from cryptography.exceptions import InvalidTag
 
 from carejourney.errors import Refusal
 from carejourney.ids import derived_id
 from carejourney.keys.store import note_masters
-from carejourney.keys.wrapping import Wrapper
+from carejourney.keys.wrapping import Wrapped, Wrapper
 
 BATCH: Final = 500
 
@@ -60,20 +61,40 @@ async def status(connection: asyncpg.Connection, wrapper: Wrapper) -> list[Versi
 
 
 async def rewrap(connection: asyncpg.Connection, wrapper: Wrapper) -> AsyncGenerator[int]:
-    """Wrap by the newest version whatever an older one wraps; how many keys so far, after each batch."""
+    """Wrap by the newest version whatever an older one wraps; how many keys so far, after each batch.
+
+    A damaged key keeps nobody else's from being wrapped anew: when all are done, `Refusal` names whose it is.
+    """
     newest = await wrapper.current()
     await note_masters(connection, [newest])
     await _rewrap_secrets(connection, wrapper, newest)
-    done, last = 0, UUID(int=0)
+    done, last, damaged = 0, UUID(int=0), list[UUID]()
     while rows := await connection.fetch(_LEFT, newest, last, BATCH):
         last = rows[-1]["subject"]
-        fresh = await wrapper.rewrap_all([(row["subject"], row["wrapped"]) for row in rows])
-        await connection.execute(
-            _WRITE, [r["subject"] for r in rows], [r["wrapped"] for r in rows], [one.sealed for one in fresh],
-            [one.master for one in fresh],
-        )  # fmt: skip
-        done += len(rows)
+        fresh = await _rewrapped(wrapper, {row["subject"]: row["wrapped"] for row in rows})
+        damaged += [row["subject"] for row in rows if row["subject"] not in fresh]
+        old = [row["wrapped"] for row in rows if row["subject"] in fresh]
+        new = fresh.values()
+        await connection.execute(_WRITE, list(fresh), old, [one.sealed for one in new], [one.master for one in new])
+        done += len(fresh)
         yield done
+    if damaged:
+        raise Refusal(
+            f"{done} keys were wrapped anew; these opened with no version of the master key: "
+            f"{', '.join(map(str, damaged))}. Put their rows of subject_key back from a backup of the key store, then"
+            " run `carejourney keys rotate --resume`"
+        )
+
+
+async def _rewrapped(wrapper: Wrapper, keys: dict[UUID, bytes]) -> dict[UUID, Wrapped]:
+    """By subject, what wraps its key now; without those that are damaged."""
+    try:
+        return dict(zip(keys, await wrapper.rewrap_all(list(keys.items())), strict=True))
+    except InvalidTag:
+        if len(keys) == 1:
+            return {}
+    alone = [await _rewrapped(wrapper, {subject: wrapped}) for subject, wrapped in keys.items()]
+    return {subject: fresh for one in alone for subject, fresh in one.items()}
 
 
 async def _rewrap_secrets(connection: asyncpg.Connection, wrapper: Wrapper, newest: str) -> None:

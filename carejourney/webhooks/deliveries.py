@@ -102,21 +102,26 @@ class Deliveries:
             await self._couriers.pop(gone).stop()
             await connection.execute(_LEAVE, str(gone))
         for webhook in known.values():
-            if webhook.state == ACTIVE and await self._leads(connection, webhook):
+            if webhook.id in self._couriers:
                 self._couriers[webhook.id].refresh(webhook)
+            elif webhook.state == ACTIVE and webhook.id not in stopped:
+                await self._take_over(connection, webhook.id)
         if known:
             self._tell(await lanes.next_due(connection), await newest(connection))
         if time.monotonic() - self._measured > MEASURE_SECONDS:
             self._measured = time.monotonic()
             self._measure(known, await lanes.counted(connection))
 
-    async def _leads(self, connection: asyncpg.Connection, webhook: Webhook) -> bool:
-        if webhook.id not in self._couriers:
-            if not await connection.fetchval(_TRY, str(webhook.id)):
-                return False
-            courier = self._couriers[webhook.id] = Courier(webhook, self.means)
-            courier.start()
-        return True
+    async def _take_over(self, connection: asyncpg.Connection, webhook: UUID) -> None:
+        """Lead where nobody does; who led until now may have halted it since it was looked at."""
+        if not await connection.fetchval(_TRY, str(webhook)):
+            return
+        found = await subscriptions.one(connection, webhook)
+        if found is None or found.state != ACTIVE:
+            await connection.execute(_LEAVE, str(webhook))
+            return
+        courier = self._couriers[webhook] = Courier(found, self.means)
+        courier.start()
 
     def _tell(self, due: Mapping[UUID, datetime], end: Place) -> None:
         now = self.means.clock()

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from pydantic import ValidationError
 
 from carejourney.envelope import Recorded, received
 from events.catalogue import CATALOGUE, TOPICS
@@ -29,7 +30,7 @@ def by_hand() -> list[type[Family]]:
 
 def another(cls: type[Fact], content: dict[str, Any], effective: str | None) -> tuple[str | None, dict[str, Any]]:
     """Another content that a fact could have, or the same on the next day."""
-    changed = next(_changes(cls, content), None)
+    changed = next((one for one in _changes(cls, content) if _is_taken(cls, {**content, **one})), None)
     if changed is not None:
         return effective, {**content, **changed}
     assert effective is not None
@@ -45,6 +46,14 @@ def _changes(cls: type[Fact], content: dict[str, Any]) -> Iterator[dict[str, Any
         elif name in cls.personal_fields() and not _is_day(value):
             yield {name: value[::-1] if str(value).isdigit() else f"{value} And more."}
     yield from ({name: "2013-05-10"} for name in cls.personal_fields())
+
+
+def _is_taken(cls: type[Fact], content: dict[str, Any]) -> bool:
+    try:
+        cls.model_validate_json(json.dumps(content))
+    except ValidationError:
+        return False
+    return True
 
 
 def _is_day(value: object) -> bool:

@@ -1,6 +1,8 @@
 """What is in a record can hold up one child at most, and whatever took no effect can be seen."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -130,19 +132,28 @@ async def test_a_row_the_database_refuses_parks_one_child_of_the_batch(probe: Pr
 
 async def test_a_key_that_cannot_be_unwrapped_parks_one_child_of_the_batch(probe: Probe) -> None:
     bad, *good = await made(probe, 1, *[1] * 5)
-    await _spoil_key(probe, bad[0])
     await probe.produce(*bad, *[fact for facts in good for fact in facts])
-    async with probe.running(topics=()) as running:
+    async with _spoilt_key(probe, bad[0]), probe.running(topics=()) as running:
         await counts(running, {facts[0].subject: 1 for facts in good})
         await probe.caught_up(running)
         row = await running.pool.fetchrow("select projection, subject, reason from parked")
         assert tuple(row) == ("tally", bad[0].subject, "InvalidTag")
 
 
-async def _spoil_key(probe: Probe, fact: Recorded) -> None:
+@asynccontextmanager
+async def _spoilt_key(probe: Probe, fact: Recorded) -> AsyncIterator[None]:
+    """The key store serves other tests too: the key is put back."""
+    write = (
+        "update subject_key k set wrapped = $2 from subject_key o"
+        " where k.subject = $1 and o.subject = $1 returning o.wrapped"
+    )
     connection = await asyncpg.connect(probe.admin_dsn.rsplit("/", 1)[0] + "/keys")
-    await connection.execute("update subject_key set wrapped = $2 where subject = $1", fact.subject, b"x" * 60)
-    await connection.close()
+    kept = await connection.fetchval(write, fact.subject, b"x" * 60)
+    try:
+        yield
+    finally:
+        await connection.execute(write, fact.subject, kept)
+        await connection.close()
 
 
 def overlong(probe: Probe, worst: Any) -> Reaction:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from carejourney.cli.erasing_for_good import issue, language, look
 from carejourney.cli.reaching import Reach
@@ -50,6 +52,24 @@ async def test_a_child_is_erased_and_the_receipt_says_where_the_sealed_fields_ar
     assert "leaving_care.timer" not in places
     assert any("a timer" in fault for fault in before)
     assert any("education.virtual_roll: a digest" in fault for fault in before)
+
+
+async def test_a_record_written_by_hand_into_a_topic_is_judged_whatever_its_headers(
+    system: System, reach: Reach
+) -> None:
+    child, kafka = uuid4(), {"bootstrap_servers": system.surroundings.kafka}
+    headers = [("ce_type", b"health.\xff"), ("ce_concerns", None)]
+    async with AIOKafkaProducer(**kafka) as producer:
+        admin = AIOKafkaAdminClient(**kafka)
+        await admin.start()
+        await admin.create_topics([NewTopic("care.by_hand", 1, 1)])
+        try:
+            await producer.send_and_wait("care.by_hand", b"{}", key=str(child).encode(), headers=headers)
+            found = await faults(reach, child)
+        finally:
+            await admin.delete_topics(["care.by_hand"])
+            await admin.close()
+    assert any(told.startswith("topic care.by_hand: a fact of type health.") for told in found)
 
 
 async def test_readers_are_told_that_it_was_forgotten(system: System) -> None:

@@ -83,6 +83,19 @@ async def test_the_master_key_is_rotated_while_keys_are_used_and_interrupted_rot
     assert fresh.digest("a") == hashed
 
 
+async def test_a_damaged_key_is_named_and_keeps_no_other_from_being_wrapped_anew(
+    key_store: asyncpg.Pool, wrapper: Wrapper
+) -> None:
+    await Keys(key_store, wrapper).of(CHILDREN, create=True)
+    spoil = "update subject_key set wrapped = overlay(wrapped placing 'spoilt' from 30) where subject = $1"
+    await key_store.execute(spoil, CHILDREN[3])
+    newest = await wrapper.renew()
+    with pytest.raises(Refusal, match=f"6 keys .* version of the master key: {CHILDREN[3]}. Put"):
+        await rewrapped(key_store, wrapper)
+    left = await key_store.fetch("select subject from subject_key where master <> $1", newest)
+    assert [row["subject"] for row in left] == [CHILDREN[3]]
+
+
 async def test_what_was_wrapped_by_a_retired_version_is_not_taken(key_store: asyncpg.Pool, wrapper: Wrapper) -> None:
     keys = Keys(key_store, wrapper)
     await keys.of(CHILDREN, create=True)

@@ -15,7 +15,9 @@ from carejourney.cli.connecting import SERVICES
 from carejourney.cli.webhooks import app as program
 from carejourney.erasure.structure import Examiner, Found, Language
 from carejourney.telemetry import REGISTRY
-from carejourney.webhooks import deliveries
+from carejourney.webhooks import deliveries, subscriptions
+from carejourney.webhooks.deliveries import Deliveries
+from carejourney.webhooks.subscriptions import Webhook
 from events.catalogue import CATALOGUE
 from tests.integration.chassis.probe import children, until
 from tests.integration.feed.served import HELD, says
@@ -132,3 +134,30 @@ async def _is(sender: Sender, name: str, value: float) -> bool:
 
 async def _some(sender: Sender, name: str) -> bool:
     return _metric(sender, name) > 0
+
+
+async def test_a_webhook_that_was_halted_since_it_was_looked_at_is_not_taken_over(
+    sender: Sender, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sender.register(receiver.url)
+    await sender.running.background.stop()
+    stale = await subscriptions.every(sender.running.pool)
+
+    async def as_it_was(_: object) -> list[Webhook]:
+        return stale
+
+    monkeypatch.setattr(subscriptions, "every", as_it_was)
+    other = Deliveries("", sender.webhooks.means)
+
+    async def leads() -> bool:
+        await other.look(connection)
+        return other.leading == {one.id for one in stale}
+
+    async with sender.running.pool.acquire() as connection:
+        await until(leads, "nobody else leads any more")
+        await other.stop()
+        await sender.running.pool.execute("update webhook set state = 'disabled'")
+        again = Deliveries("", sender.webhooks.means)
+        await again.look(connection)
+        assert again.leading == frozenset()
+        await connection.execute("select pg_advisory_unlock_all()")
