@@ -90,7 +90,7 @@ async def _rewrapped(wrapper: Wrapper, keys: dict[UUID, bytes]) -> dict[UUID, Wr
     """By subject, what wraps its key now; without those that are damaged."""
     try:
         return dict(zip(keys, await wrapper.rewrap_all(list(keys.items())), strict=True))
-    except InvalidTag:
+    except (InvalidTag, ValueError):
         if len(keys) == 1:
             return {}
     alone = [await _rewrapped(wrapper, {subject: wrapped}) for subject, wrapped in keys.items()]

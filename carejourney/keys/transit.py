@@ -24,6 +24,8 @@ BATCH: Final = 500
 _OWNER: Final = 16
 _PASSING: Final = frozenset({429, 500, 502, 503, 504})
 _DENIED: Final = 403
+# Also where one key of a batch does not open.
+_REFUSED: Final = 400
 
 
 class TransitKey:
@@ -109,6 +111,8 @@ class TransitKey:
                 continue
             if answer.is_success:
                 return answer.json() if answer.content else {}
+            if answer.status_code == _REFUSED:
+                raise ValueError(f"the key management service refused {path} as it was asked")
             reason = f"status {answer.status_code}"
             if answer.status_code == _DENIED:
                 self._token = self._read_token()
