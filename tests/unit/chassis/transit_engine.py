@@ -39,7 +39,8 @@ class Engine:
             case ["keys", _]:
                 return 200, {"data": {"latest_version": len(self.versions)}}
             case [act, _]:
-                return 200, {"data": {"batch_results": [self._one(act, item) for item in body["batch_input"]]}}
+                results = [self._one(act, item) for item in body["batch_input"]]
+                return 400 if any("error" in one for one in results) else 200, {"data": {"batch_results": results}}
         return 404, {"errors": []}
 
     def _one(self, act: str, item: dict[str, str]) -> dict[str, Any]:
