@@ -6,7 +6,9 @@ Also what a run remembers, and how it hears of whom it must fold again.
 import hashlib
 import inspect
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -47,9 +49,20 @@ class Unfolded:
     fact: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What a switch that has begun goes by: the report told before it, and the slices `(after, up to)` that differ."""
+
+    report: dict[str, Any]
+    slices: list[tuple[UUID, UUID]]
+
+
 @dataclass
 class Run:
-    """How far a run has come: what had arrived when it began, and the last child folded."""
+    """How far a run has come: what had arrived when it began, and the last child folded or, in the switch, written.
+
+    `late` is of whom something was heard since the switch began; `longest` the seconds of the longest transaction.
+    """
 
     name: str
     begun: int
@@ -58,19 +71,36 @@ class Run:
     parked: dict[UUID, Unfolded] = field(default_factory=dict)
     waiting: dict[tuple[UUID, str], int] = field(default_factory=dict)
     resumed: bool = False
+    switch: Switch | None = None
+    late: set[UUID] = field(default_factory=set)
+    longest: float = 0.0
+
+    @asynccontextmanager
+    async def writing(self, connection: asyncpg.Connection) -> AsyncIterator[None]:
+        """A transaction that counts for the longest, waiting for locks included."""
+        begun = time.perf_counter()
+        async with connection.transaction():
+            yield
+        self.longest = max(self.longest, time.perf_counter() - begun)
 
     @property
     def packed(self) -> str:
-        """The parked children and the lanes that waited at a gap, with how far each had come, as JSON."""
+        """The parked children, the lanes that waited at a gap with how far each had come, and the switch, as JSON."""
         parked = {str(subject): [why.reason, why.place, why.fact] for subject, why in self.parked.items()}
         waiting = [[str(subject), topic, version] for (subject, topic), version in self.waiting.items()]
-        return json.dumps({"parked": parked, "waiting": waiting})
+        told: dict[str, Any] = {"parked": parked, "waiting": waiting}
+        if self.switch:
+            slices = [[str(after), str(end)] for after, end in self.switch.slices]
+            told["switch"] = {"report": self.switch.report, "slices": slices}
+        return json.dumps(told)
 
     def unpack(self, packed: str) -> None:
         """Take in what another process has packed."""
         found = json.loads(packed)
         self.parked = {UUID(subject): Unfolded(*why) for subject, why in found["parked"].items()}
         self.waiting = {(UUID(subject), topic): version for subject, topic, version in found["waiting"]}
+        if begun := found.get("switch"):
+            self.switch = Switch(begun["report"], [(UUID(after), UUID(end)) for after, end in begun["slices"]])
 
     async def heard_since(self, connection: asyncpg.Connection, until: int) -> set[UUID]:
         """Of whom something was heard since the run last looked, up to an arrival; it has looked then.

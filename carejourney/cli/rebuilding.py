@@ -52,7 +52,11 @@ def rebuild(
         results = _done(
             rebuilding.rebuild_service(parts, settings, projection, dry_run=dry_run, anew=anew, watcher=watcher)
         )
-    words = [f"{r['projection']}: {'switched' if r['switched'] else 'not switched'}" for r in results]
+    words = [
+        f"{r['projection']}: {'switched' if r['switched'] else 'not switched'},"
+        f" longest transaction {r['longest_transaction']} s"
+        for r in results
+    ]
     _tell(results, "\n".join(words), as_json=as_json)
 
 

@@ -1,7 +1,9 @@
 """Ten national years: a copy of millions of facts, folded cold and warm, with the memory it takes.
 
 A child's facts lie together in the copy, as a load leaves them. The children are those of the sample again and again
-under subjects of their own, whose keys are not there: their sealed fields read as forgotten.
+under subjects of their own, whose keys are not there: their sealed fields read as forgotten. Folding is measured apart
+(`national.cold`, `national.flat`), and the whole as it is asked for, with comparison and switch, twice: where every row
+is a new one, and where none differs.
 """
 
 import argparse
@@ -21,9 +23,10 @@ import uvloop
 from carejourney.collecting import collect_seldom
 from carejourney.embedded.processes import PROC
 from carejourney.folding import Folders
+from carejourney.rebuild import Watcher, rebuild_service
 from services.journey.app import PARTS
 from tests.bench.corpus import children_with
-from tests.bench.ground import Ground, Kit, kit, standing_on
+from tests.bench.ground import Ground, Kit, kit, settings_of, standing_on
 from tests.bench.rebuilding import RECEIVED, SEED_FACTS, SHARD, folded_rate, received_rows, source_of
 from tests.bench.result import Result
 
@@ -32,10 +35,11 @@ QUARTER: Final = 4
 LOADERS: Final = 2
 STEPS: Final = 20
 MOST_SECONDS: Final = 180
+MOST_SECONDS_OF_ONE: Final = 1.0
 MOST_GIBIBYTES: Final = 1.5
 FLAT: Final = 0.85
 
-# Loaded as a dump is: without log, and with the keys made at the end. The order of arrival is not asked for here.
+# Loaded as a dump is: without log, and with keys and indexes made at the end.
 _BARE_TABLES: Final = """
 create table bench_rows (like children including all);
 drop index received_in_order_of_arrival;
@@ -50,6 +54,7 @@ _KEYS: Final = (
     "set maintenance_work_mem = '512MB'",
     "alter table received add primary key (subject, topic, topic_version)",
     "alter table lane add primary key (subject, topic)",
+    "create index received_in_order_of_arrival on received (arrival)",
     "analyze received, lane",
     "checkpoint",
 )
@@ -74,8 +79,50 @@ async def measure(ground: Ground, facts: int) -> list[Result]:
             folding = _Folding(ground, owner, folders, count / children)
             _, near = await folding.twice("a quarter", children // QUARTER)
             cold, warm = await folding.twice("all", children)
+        await owner.execute("drop table bench_rows")
+        new = await _whole(ground, count, "every row new")
+        same = await _whole(ground, count, "no row different")
         await owner.close()
-    return _results(count, children, cold, warm, near)
+    return [*_results(count, children, cold, warm, near), *_results_of_the_whole(count, new, same)]
+
+
+async def _whole(ground: Ground, count: int, what: str) -> "Run":
+    """A rebuild as it is asked for: processes started, all folded and compared, and switched."""
+    memory, told = 0.0, _Progress(f"rebuilding, {what}", count)
+
+    def folded(_: str, done: int, total: int) -> None:
+        nonlocal memory
+        memory = max(memory, _gibibytes(os.getpid()))
+        told.reached(count * done // total if total else 0)
+
+    begun = time.perf_counter()
+    (report,) = await rebuild_service(
+        PARTS, settings_of(ground, "journey"), PARTS.projections[0].name, watcher=Watcher(folded)
+    )
+    rate = count / (time.perf_counter() - begun)
+    longest: float = report["longest_transaction"]
+    _say(f"rebuilding, {what}: {rate:,.0f} facts/s, longest transaction {longest} s, {memory:.2f} GiB")
+    return Run(rate, max(memory, _gibibytes(os.getpid())), longest)
+
+
+def _results_of_the_whole(count: int, new: "Run", same: "Run") -> list[Result]:
+    goal = f"under {MOST_SECONDS} s"
+    named = (("national.whole", "no row differs", same), ("national.whole_of_new_rows", "every row is a new one", new))
+    rates = [
+        Result(
+            path, f"facts/s from start to switched, {what}; {run.memory:.2f} GiB", run.rate,
+            goal=f"{goal} (took {count / run.rate:.0f} s)", goal_met=count / run.rate < MOST_SECONDS,
+        )
+        for path, what, run in named
+    ]  # fmt: skip
+    longest = max(new.longest, same.longest)
+    return [
+        *rates,
+        Result(
+            "national.longest_transaction", "seconds, waiting for locks included", longest,
+            goal=f"under {MOST_SECONDS_OF_ONE:.0f} s", goal_met=longest < MOST_SECONDS_OF_ONE,
+        ),
+    ]  # fmt: skip
 
 
 def _results(count: int, children: int, cold: "Run", warm: "Run", near: "Run") -> list[Result]:
@@ -97,11 +144,12 @@ def _results(count: int, children: int, cold: "Run", warm: "Run", near: "Run") -
 
 
 class Run:
-    """One folding: facts a second, and the peak of memory in GiB."""
+    """One folding or rebuild: facts a second, the peak of memory in GiB, seconds of the longest transaction."""
 
-    def __init__(self, rate: float, memory: float) -> None:
+    def __init__(self, rate: float, memory: float, longest: float = 0.0) -> None:
         self.rate = rate
         self.memory = memory
+        self.longest = longest
 
 
 class _Folding:

@@ -10,21 +10,39 @@ import pytest
 from tests.faults.cases import CASES
 from tests.faults.conftest import Trial
 from tests.faults.load import AUTHORITY
-from tests.faults.rebuilding import rebuild
+from tests.faults.rebuilding import rebuild, rows_of_nobody
 from tests.faults.waiting import until
 
 KILLED = -9
+BACK = "rebuild.after_slice_back"
 
 
 @pytest.mark.faults(case=20, ci=False)
-@pytest.mark.parametrize("point", CASES[20].points)
+@pytest.mark.parametrize("point", sorted({*CASES[20].points} - {BACK}))
 async def test_case_20_a_rebuild_killed_at_any_point_while_facts_arrive_is_made_again(trial: Trial, point: str) -> None:
     world, load = trial.world, trial.load
     children = await load.known_children(3)
     async with load.under_way(children):
         await load.more(10)
+        await rows_of_nobody(world)
         assert await rebuild(world, point) == KILLED
         await load.more(10)
+        assert await rebuild(world) == 0
+
+
+@pytest.mark.faults(case=20, ci=False)
+async def test_case_20_a_switch_killed_between_slices_and_a_taking_back_too_leave_every_row_right(trial: Trial) -> None:
+    world, load = trial.world, trial.load
+    children = await load.known_children(3)
+    async with load.under_way(children):
+        await rows_of_nobody(world)
+        assert await rebuild(world) == 0
+        await load.more(10)
+        assert await rebuild(world, BACK, back=True) == KILLED
+        await load.more(10)
+        assert await rebuild(world, back=True) == 0
+        assert await rebuild(world, "rebuild.after_slice") == KILLED
+        assert await rebuild(world, back=True) == 0
         assert await rebuild(world) == 0
 
 

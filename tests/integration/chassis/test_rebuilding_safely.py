@@ -35,9 +35,9 @@ async def left_behind(running: Running) -> set[str]:
     return {row[0] for row in (*tables, *runs) if "__kept_" not in row[0]}
 
 
-async def killed(probe: Probe, point: str) -> None:
+async def killed(probe: Probe, point: str, *arguments: str) -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.integration.chassis.rebuilding_process", probe.name,
+        sys.executable, "-m", "tests.integration.chassis.rebuilding_process", probe.name, *arguments,
         env=environment(probe.settings, point), cwd=ROOT, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -144,7 +144,7 @@ async def test_a_rebuild_is_taken_back_and_what_was_heard_since_stays(probe: Pro
         await says(running, late, HELD)
         await probe.caught_up(running)
         told = await roll_back(probe.parts(), probe.settings, "tally")
-        assert told == {"projection": "tally", "restored": 2, "refolded": 1}
+        assert (told["restored"], told["refolded"]) == (2, 1)
         assert await tallies(running) == {wrong: 99, late: 4}
         with pytest.raises(RebuildRefused, match="nothing is kept"):
             await roll_back(probe.parts(), probe.settings, "tally")
