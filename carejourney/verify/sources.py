@@ -13,6 +13,8 @@ from carejourney.reactions import Reaction
 
 # Corrections and erasures are heard by everyone who hears the topic, whatever else a service keeps of it.
 ALWAYS: Final = frozenset({"correction.fact_corrected", "correction.fact_retracted", "placement.subject_erased"})
+# Millions of facts are folded between two questions to one database.
+PATIENT: Final = {"idle_in_transaction_session_timeout": "1h"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Source:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[asyncpg.Connection]:
         """A connection that sees the database as it is now, and cannot change it."""
-        connection = await asyncpg.connect(self.dsn, timeout=10)
+        connection = await asyncpg.connect(self.dsn, timeout=10, server_settings=PATIENT)
         try:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 yield connection

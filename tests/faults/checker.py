@@ -1,7 +1,9 @@
 """The independent judge: after a fault, what was promised is compared with what stores, topics and tables hold.
 
 In the manner of a queue workload: whatever was acknowledged must be there, once and in order, and nothing else may be.
-It shares no code with what relays, projects or copies; of the product it uses the envelope's types and the pure folds.
+It shares no code with what stores, relays, projects or copies, nor with `carejourney verify`, which is run beside it.
+Of the product it uses what a service says of itself (topics, kept types), the pure functions by which a projection is
+defined, and the reading of envelopes and keys that these need.
 """
 
 import time
@@ -17,6 +19,7 @@ from carejourney.projection import Kinds, Projection, Secrets, fold, write_value
 from carejourney.service import Parts
 from tests.faults.evidence import Evidence, Fact, Record, gather, log_ends
 from tests.faults.load import Load
+from tests.faults.verifying import judged, verify
 from tests.faults.waiting import until
 from tests.faults.world import World
 
@@ -47,6 +50,8 @@ async def check(world: World, load: Load, expected: Expected = Expected()) -> fl
     ]
     for service in world.services:
         problems += await visible(world, service, evidence)
+    facts = len(list(evidence.facts()))
+    problems += judged(world, await verify(world), expected.parked, forged(world, evidence), facts)
     assert not problems, f"{len(problems)} problems: " + "; ".join(problems[:SHOWN])
     return seconds
 
@@ -112,6 +117,13 @@ def published(world: World, evidence: Evidence) -> Iterator[str]:
     for fact in held.values():
         if fact.id not in seen:
             yield f"a committed fact that is not in Kafka: version {fact.version} on {fact.topic}"
+
+
+def forged(world: World, evidence: Evidence) -> set[tuple[str, int, int]]:
+    """The records put into Kafka past every store that do not repeat a fact."""
+    held = {fact.id: fact for fact in evidence.facts()}
+    planted = [record for record in evidence.records if record.place in world.planted]
+    return {one.place for one in planted if one.id not in held or not _same(held[one.id], one)}
 
 
 def _same(fact: Fact, record: Record) -> bool:

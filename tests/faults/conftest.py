@@ -16,6 +16,10 @@ from tests.faults.world import World
 
 CAP_SYS_ADMIN = 21
 TEST_SECONDS = 300
+EVERYTHING = os.environ.get("CAREJOURNEY_FAULTS") == "all"
+# Options by which a part of the suite is chosen.
+CHOICES = ("keyword", "markexpr", "deselect", "lf", "collectonly")
+HERE = Path(__file__).parent
 
 
 @dataclass
@@ -59,13 +63,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("faults") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(TEST_SECONDS))
-    everything = os.environ.get("CAREJOURNEY_FAULTS") == "all"
     marked = [(item, mark.kwargs) for item in items if (mark := item.get_closest_marker("faults"))]
     left_out = [
-        item for item, said in marked if not (everything or said.get("ci")) or (said.get("mounts") and not may_mount())
+        item for item, said in marked if not (EVERYTHING or said.get("ci")) or (said.get("mounts") and not may_mount())
     ]
+    if EVERYTHING and is_whole(config, items):
+        results.begin([item.name for item, _ in marked if item not in left_out], [item.name for item in left_out])
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+
+
+def is_whole(config: pytest.Config, items: list[pytest.Item]) -> bool:
+    """Whether every test of the suite was asked for, of one process."""
+    files = {item.path for item in items if item.path.is_relative_to(HERE)}
+    chosen = any(config.getoption(name, None) for name in CHOICES) or any("::" in one for one in config.args)
+    return files == set(HERE.glob("test_*.py")) and not chosen and not hasattr(config, "workerinput")
+
+
+def pytest_sessionfinish() -> None:
+    results.end()
 
 
 def may_mount() -> bool:

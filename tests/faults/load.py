@@ -54,9 +54,12 @@ class Load:
         self._days: dict[UUID, int] = {}
 
     async def children(self, number: int) -> list[UUID]:
-        """Register generated children, and wait until health has heard of them."""
-        names = [f"FAULT{next(self.world.numbers)}" for _ in range(number)]
-        body = {"authority": AUTHORITY, "kind": "child", "local_ids": names, "create": True}
+        """Register generated children."""
+        return await self.named([f"FAULT{next(self.world.numbers)}" for _ in range(number)])
+
+    async def named(self, names: Sequence[str]) -> list[UUID]:
+        """Register children whom their authority calls so."""
+        body = {"authority": AUTHORITY, "kind": "child", "local_ids": list(names), "create": True}
         answer = await self._insist(await self.world.replica("placement"), "/subjects/resolve", body, {})
         return [UUID(answer.json()["subjects"][name]) for name in names]
 

@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from carejourney.envelope import stored
 from carejourney.standing import standing
 from events.health import HealthOutcomesReported
+from tests.faults.cases import CASES
 from tests.faults.checker import check
 from tests.faults.load import Asked, Load
 from tests.faults.rebuilding import rebuild
@@ -29,7 +30,7 @@ NOT_WAITED_FOR: Final = 2.0
 ENTERED: Final = date(2026, 3, 2)
 DATABASE: Final = "database"
 BROKER: Final = "broker"
-REBUILD_POINTS: Final = ("rebuild.after_begin", "rebuild.after_shard", "rebuild.before_switch", "rebuild.after_switch")
+REBUILD_POINTS: Final = tuple(point for point in CASES[20].points if not point.endswith("_back"))
 Result = TypeVar("Result")
 
 services = st.sampled_from(SERVICES)

@@ -74,7 +74,7 @@ MUTATIONS: Final = (
     ),
     Mutation(
         "order", "a publication is sent in the order of the versions",
-        (Edit("carejourney/relay.py", "    if not found:\n        return rows\n    everything",
+        (Edit("carejourney/publishing_order.py", "    if not found:\n        return rows\n    everything",
               "    if found is not None:\n        return rows[::-1]\n    everything"),),
         "case_02 or case_15 or case_09_a_broker_killed",
     ),
@@ -82,6 +82,23 @@ MUTATIONS: Final = (
         "horizon", "nothing is read that an older transaction may still come before",
         (Edit("carejourney/relay.py", " and transaction_id < pg_snapshot_xmin(pg_current_snapshot())", ""),),
         "case_04",
+    ),
+    Mutation(
+        "back-off", "the relay waits longer after each attempt that fails",
+        (Edit("carejourney/relay.py", "RETRY_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)",
+              "RETRY_SECONDS: Final = (0.0,)"),),
+        "heats_nothing",
+    ),
+    Mutation(
+        "republish", "a topic that has lost what it had acknowledged is published again",
+        (Edit("carejourney/relay.py", "        await republish.after_loss(connection, loss)\n", ""),),
+        "case_10_records_cut_off",
+    ),
+    Mutation(
+        "isolation", "a fact whose row cannot be made is found by halving, and parked alone",
+        (Edit("carejourney/faults.py", "        if len(items) == 1:\n            return [await alone(items[0], error)]",
+              "        if len(items) >= 1:\n            raise"),),
+        "case_17_a_bug",
     ),
 )  # fmt: skip
 

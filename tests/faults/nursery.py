@@ -74,6 +74,7 @@ def serve() -> NoReturn:
     importlib.import_module("uvicorn.lifespan.on")
     importlib.import_module("uvloop")
     importlib.import_module("carejourney.rebuild")
+    importlib.import_module("carejourney.cli.verifying")
     for service in SERVICES:
         importlib.import_module(f"services.{service}.app")
     gc.freeze()

@@ -105,6 +105,10 @@ class Replica:
         """How often the log holds an event."""
         return self.log.read_text(errors="replace").count(f'"{event}"') if self.log.exists() else 0
 
+    def lines(self) -> int:
+        """How many lines the log has."""
+        return self.log.read_bytes().count(b"\n") if self.log.exists() else 0
+
     def last_lines(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-3:])
 

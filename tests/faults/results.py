@@ -1,45 +1,80 @@
-"""What came of each run of each case, kept in `build/faults.json` over runs."""
+"""What came of each whole run of the suite, kept in `build/fault-runs.json`.
+
+A run is whole where every case was asked for; runs of a part are not written down. One that was broken off, or in which
+a test failed, counts as a whole run that did not hold.
+"""
 
 import json
 import os
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
 from carejourney.embedded.kafka_runtime import VERSION as KAFKA
 
 MARKER: Final = "faults(case, ci): a case of the fault suite; `ci` for the part that every run includes"
-FILE: Final = Path(__file__).parents[2] / "build" / "faults.json"
-_current: dict[str, dict[str, Any]] = {}
-_versions: list[str] = []
+FILE: Final = Path(__file__).parents[2] / "build" / "fault-runs.json"
+KEPT: Final = 20
+
+Run = dict[str, Any]
+
+_run: Run = {}
+_current: dict[str, Run] = {}
+
+
+def begin(tests: Sequence[str], left_out: Sequence[str]) -> None:
+    """A whole run of these tests begins; what cannot be run on this machine is left out."""
+    earlier = runs()
+    number = earlier[-1]["number"] + 1 if earlier else 1
+    _run.update(number=number, begun=_now(), wanted=len(tests), left_out=[*left_out], versions="", tests=[])
 
 
 def made_with(postgres: str) -> None:
-    """Say what the runs to come are made with."""
-    _versions[:] = [
+    """Say what the run is made with."""
+    _run["versions"] = (
         f"Apache Kafka {KAFKA}, PostgreSQL {postgres}, Python {platform.python_version()}, {platform.system()}"
-    ]
+    )
 
 
 def note(case: int, name: str, when: str, outcome: str, seconds: float) -> None:
-    """Take one phase of one test; the test is written down when it was torn down, where the checker speaks."""
-    run = _current.setdefault(name, {"case": case, "test": name, "passed": True, "seconds": 0.0})
-    run["passed"] = run["passed"] and outcome == "passed"
-    run["seconds"] = round(run["seconds"] + (seconds if when != "setup" else 0), 1)
+    """Take one phase of one test; the checker speaks as it is torn down."""
+    test = _current.setdefault(name, {"case": case, "test": name, "passed": True, "seconds": 0.0})
+    test["passed"] = test["passed"] and outcome == "passed"
+    test["seconds"] = round(test["seconds"] + seconds, 1)
     if when == "teardown":
-        run["versions"] = "".join(_versions)
-        run["at"] = datetime.now(UTC).isoformat(timespec="seconds")
-        _write([*runs(), _current.pop(name)])
+        _run.setdefault("tests", []).append(_current.pop(name))
 
 
-def runs() -> list[dict[str, Any]]:
-    """Every run written down so far."""
-    found: list[dict[str, Any]] = json.loads(FILE.read_text()) if FILE.exists() else []
+def end() -> None:
+    """Write the run down, where it was a whole one."""
+    if "number" in _run:
+        _write([*runs(), {**_run, "ended": _now()}][-KEPT:])
+
+
+def runs() -> list[Run]:
+    """Every whole run written down, the last at the end."""
+    found: list[Run] = json.loads(FILE.read_text()) if FILE.exists() else []
     return found
 
 
-def _write(found: list[dict[str, Any]]) -> None:
+def held(run: Run) -> bool:
+    """Whether every test of a run was run, and passed."""
+    return len(run["tests"]) == run["wanted"] and all(test["passed"] for test in run["tests"])
+
+
+def in_a_row(found: Sequence[Run]) -> int:
+    """How many of the last runs held, one after another."""
+    return len(list(takewhile(held, reversed(found))))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _write(found: list[Run]) -> None:
     FILE.parent.mkdir(exist_ok=True)
     draft = FILE.with_suffix(f".{os.getpid()}")
     draft.write_text(json.dumps(found, indent=1) + "\n")

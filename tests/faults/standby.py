@@ -23,7 +23,6 @@ class Standby(PostgresServer):
     def __init__(self, world: World) -> None:
         super().__init__(
             world.folder / "standby", port=free_port(), password=world.password, log=world.folder / "standby.log",
-            durable=False,
         )  # fmt: skip
         self._world = world
         self.stream = Proxy(world.postgres.port)

@@ -9,12 +9,17 @@ import pytest
 from carejourney.projector import PARTITION_LOCK
 from tests.faults import groups
 from tests.faults.cases import CASES
+from tests.faults.checker import quiet
 from tests.faults.conftest import Trial
 from tests.faults.replica import Replica
 from tests.faults.waiting import never, until
 from tests.faults.world import PARTITIONS, World
 
 KILLED = -9
+IDLE = "9 days"
+# As many records as one batch may have, and as many children as are registered at once.
+WHOLE_PAGE, TOGETHER = 2_000, 1_000
+TAKEN = "select coalesce(sum(next_offset), 0) from checkpoint where topic = 'care.placement'"
 
 
 @pytest.mark.faults(case=6, ci=True)
@@ -133,13 +138,41 @@ async def test_case_27_pages_without_a_matching_fact_move_the_cursor(trial: Tria
     world, load = trial.world, trial.load
     async with world.admin("health") as admin:
         kept = await admin.fetchval("select count(*) from received")
-        before = await admin.fetchval("select sum(next_offset) from checkpoint where topic = 'care.placement'")
-        await load.known_children(20)
+        before = await admin.fetchval(TAKEN)
+        for _ in range(WHOLE_PAGE // TOGETHER):
+            await load.known_children(TOGETHER)
         assert await admin.fetchval("select count(*) from received") == kept
-        after = await admin.fetchval("select sum(next_offset) from checkpoint where topic = 'care.placement'")
-    assert after == before + 20
+        after = await admin.fetchval(TAKEN)
+    assert after == before + WHOLE_PAGE
     state = await (await world.replica("health")).state()
     assert (state["ready"], state["projector"], state["relay"]) == (True, "moving", "moving")
+
+
+@pytest.mark.faults(case=27, ci=False)
+async def test_case_27_topics_without_traffic_for_days_leave_every_service_alive_and_ready(trial: Trial) -> None:
+    world, load = trial.world, trial.load
+    children = await load.known_children(2)
+    await load.assess(children)
+    await quiet(world)
+    for service in world.services:
+        async with world.admin(service) as admin:
+            await admin.execute(f"update checkpoint set moved_at = moved_at - interval '{IDLE}'")
+            await admin.execute(f"update relay_mark set moved_at = moved_at - interval '{IDLE}'")
+        await world.restarted(service)
+    await quiet(world)
+    for service in world.services:
+        replica = await world.replica(service)
+        await never(lambda r=replica: ails(r), f"{service} ailing without traffic", 4)  # type: ignore[misc]
+        assert await replica.metric("carejourney_lag_seconds") == 0
+    await load.assess(children)
+
+
+async def ails(replica: Replica) -> bool:
+    """Whether a service says that it is not alive, not ready, or behind."""
+    alive = (await replica.http.get("/health/live", timeout=5)).is_success
+    state = await replica.state()
+    well = (state["ready"], state["unapplied"], state["unapplied_seconds"], state["unpublished"]) == (True, 0, 0, 0)
+    return not (alive and well)
 
 
 @pytest.mark.faults(case=28, ci=False)

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from carejourney.embedded.account import postgres_account
+from tests.faults.checker import check
 from tests.faults.conftest import Trial
+from tests.faults.load import Load
 from tests.faults.waiting import until
 from tests.faults.world import World
 
@@ -19,6 +22,9 @@ END_SESSIONS = (
     "select pg_terminate_backend(pid) from pg_stat_activity where usename = any($1) and pid <> pg_backend_pid()"
 )
 FULL_MEGABYTES = 256
+REFUSED = 503
+# More than the small disk has room for, in rows too short to be compressed.
+BALLAST = "create table ballast as select repeat(md5(n::text), 50) from generate_series(1, 200000) as n"
 
 
 async def end_sessions(world: World) -> None:
@@ -29,12 +35,13 @@ async def end_sessions(world: World) -> None:
 @pytest.mark.faults(case=11, ci=True)
 async def test_case_11_a_server_killed_under_load_loses_nothing_acknowledged(trial: Trial) -> None:
     world, load = trial.world, trial.load
-    children = await load.known_children(3)
-    async with load.under_way(children):
-        await load.more(20)
-        await asyncio.to_thread(world.postgres.kill)
-        await asyncio.to_thread(world.postgres.start)
-        await load.more(20)
+    async with world.durable():
+        children = await load.known_children(3)
+        async with load.under_way(children):
+            await load.more(20)
+            await asyncio.to_thread(world.postgres.kill)
+            await asyncio.to_thread(world.postgres.start)
+            await load.more(20)
 
 
 @pytest.mark.faults(case=11, ci=False)
@@ -52,15 +59,10 @@ async def test_case_11_sessions_ended_again_and_again_are_made_anew(trial: Trial
 async def test_case_13_a_read_only_database_refuses_plainly_and_recovers_by_itself(trial: Trial) -> None:
     world, load = trial.world, trial.load
     (child,) = await load.known_children(1)
-    replica = await world.replica("health")
     one = load.assessment(child)
     async with read_only(world, "health"):
-        assert await load.once(one) == 503
-
-        async def told() -> bool:
-            return not (await replica.state()).get("ready", True)
-
-        await until(told, "readiness telling of it", 20)
+        assert await load.once(one) == REFUSED
+        await until_not_ready(world)
     await load.insist(one)
 
 
@@ -85,13 +87,79 @@ async def test_case_13_a_full_disk_refuses_plainly_and_recovers_by_itself(trial:
             filler = disk / "filler"
             await asyncio.to_thread(fill, filler)
             doomed = [load.assessment(child) for _ in range(200)]
-            refused = [one for one in doomed if await load.once(one) == 503]
+            refused = [one for one in doomed if await load.once(one) == REFUSED]
             assert refused
             await until_database(world, "full")
             filler.unlink()
             await until_database(world, "up")
             for one in refused:
                 await load.insist(one)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def cramped() -> AsyncIterator[tuple[World, Path]]:
+    """An installation whose database has its write-ahead log on a small disk, and the place of a filler there."""
+    made = World(("placement", "health"), durable=True)
+    with small_disk(made.folder / "small") as disk:
+        try:
+            await made.make()
+            await asyncio.to_thread(move_log, made, disk)
+            yield made, disk / "filler"
+        finally:
+            await made.close()
+    # What was under the disk could not be removed before.
+    shutil.rmtree(made.folder, ignore_errors=True)
+
+
+@pytest.mark.faults(case=13, ci=False, mounts=True)
+async def test_case_13_a_full_disk_of_the_write_ahead_log_loses_nothing_acknowledged(
+    cramped: tuple[World, Path],
+) -> None:
+    world, filler = cramped
+    load = Load(world)
+    children = await load.known_children(3)
+    await load.assess(children, 3)
+    await asyncio.to_thread(fill, filler)
+    doomed = [load.assessment(child) for child in children]
+    await use_up(world)
+    refused = [one for one in doomed if await load.once(one) == REFUSED]
+    assert refused
+    await until_not_ready(world)
+
+    filler.unlink()
+    # Whoever runs the server starts it again: it ends where it has no room to recover.
+    await asyncio.to_thread(world.postgres.start)
+    for one in doomed:
+        await load.insist(one)
+    await check(world, load)
+
+
+def move_log(world: World, disk: Path) -> None:
+    """Put the write-ahead log on another disk, as a link in the data folder."""
+    world.postgres.stop()
+    log, there = world.postgres.folder / "pg_wal", disk / "wal"
+    shutil.move(log, there)
+    for path in (there, *there.rglob("*")):
+        postgres_account().own(path)
+    log.symlink_to(there)
+    world.postgres.start()
+
+
+async def use_up(world: World) -> None:
+    """Write until the server has no room for its log, and gives up."""
+    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        async with world.admin("postgres") as admin:
+            await admin.execute(BALLAST)
+            raise AssertionError("the disk never was full")
+
+
+async def until_not_ready(world: World) -> None:
+    replica = await world.replica("health")
+
+    async def told() -> bool:
+        return not (await replica.state()).get("ready", True)
+
+    await until(told, "readiness telling that the database does not take anything", 20)
 
 
 async def until_database(world: World, wanted: str) -> None:

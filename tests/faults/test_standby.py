@@ -8,16 +8,18 @@ import pytest_asyncio
 from tests.faults.checker import check, quiet
 from tests.faults.load import Load
 from tests.faults.standby import Standby
+from tests.faults.verifying import verify
 from tests.faults.waiting import until
 from tests.faults.world import World
 
 KEPT, LOST = 2, 3
+ALL = KEPT + LOST
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def followed() -> AsyncIterator[tuple[World, Standby]]:
     """An installation with a standby of its database, which does not follow yet."""
-    made = World(("placement", "health"))
+    made = World(("placement", "health"), durable=True)
     standby = Standby(made)
     first = made.postgres
     try:
@@ -72,3 +74,8 @@ async def test_case_11_a_standby_without_the_last_commits_is_told_of(followed: t
             return bool(await admin.fetchval("select count(*) from conflict"))
 
     await until(contradicted, "the fact that came in place of a lost one told of", 60)
+    verdict = await verify(world)
+    found = [one for one in verdict.differences() if one["check"] in {"kafka", "copy"}]
+    assert {(one["check"], one["service"], one["subject"], one["version"]) for one in found} == {
+        (check, "health", str(child), version) for check in ("kafka", "copy") for version in range(KEPT + 1, ALL + 1)
+    }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.faults.cases import CASES
 from tests.faults.mutations import MUTATIONS
-from tests.faults.results import runs
+from tests.faults.results import Run, runs
 from tests.faults.table import page
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +22,25 @@ def test_every_named_point_of_the_code_is_used_by_a_case() -> None:
 
 def test_the_page_has_a_row_for_every_case() -> None:
     assert all(f"| {number} |" in page(runs()) for number in CASES)
+
+
+def a_run(number: int, *, passed: bool = True, wanted: int = 1) -> Run:
+    test = {"case": 5, "test": "test_case_05", "passed": passed, "seconds": 1.0}
+    return {"number": number, "begun": "2026-03-02T10:00:00+00:00", "ended": "2026-03-02T10:10:00+00:00",
+            "wanted": wanted, "left_out": [], "versions": "", "tests": [test]}  # fmt: skip
+
+
+def test_the_page_tells_of_the_last_run_alone_and_how_many_held_in_a_row() -> None:
+    told = page([a_run(1), a_run(2, passed=False), a_run(3), a_run(4)])
+    assert "Run 4, 02 March 2026, 10:00 UTC: 1 of 1 tests in 10 minutes, all held." in told
+    assert "Whole runs that held in a row: 2." in told
+    assert "| no stall | 1 | held |" in told
+
+
+def test_a_run_that_failed_or_was_broken_off_begins_the_row_anew() -> None:
+    for spoilt in (a_run(3, passed=False), a_run(3, wanted=2)):
+        told = page([a_run(1), a_run(2), spoilt])
+        assert "not all held. Whole runs that held in a row: 0." in told
 
 
 def test_every_mutation_finds_what_it_takes_out() -> None:

@@ -166,6 +166,8 @@ async def test_case_04_a_relay_that_is_held_back_for_long_says_so(trial: Trial) 
             return (await replica.state()).get("relay") == "held"
 
         await until(held, "readiness telling that the relay is held back", HELD_SECONDS + 10)
+        # What an alert is made from, beside readiness.
+        assert await replica.metric("carejourney_oldest_transaction_seconds") > HELD_SECONDS / 2
 
 
 async def until_waiting(world: World) -> None:

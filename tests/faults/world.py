@@ -26,29 +26,32 @@ from tests.faults.brokers import Cluster, proxied
 from tests.faults.nursery import Nursery
 from tests.faults.proxy import Proxy
 from tests.faults.replica import Replica
-from tests.faults.waiting import until
+from tests.faults.waiting import ended, until
 
+# Those that run, and all that an installation has: the others have a database and nothing in it.
 SERVICES: Final = ("placement", "health", "leaving_care")
+ALL_SERVICES: Final = ("placement", "planning", "education", "health", "leaving_care", "journey")
 PARTITIONS: Final = 4
 # Shorter than in production, so that what a dead session holds is free within a case.
 ABANDONED: Final = "4s"
+MIGRATE: Final = "carejourney.cli.provisioning:migrate_service"
 _PASSWORD: Final = "throw-away"
 
 
 class World:
     """Everything of one installation. Each service has replica 0; a case may start others."""
 
-    def __init__(self, services: tuple[str, ...] = SERVICES, cluster: Cluster | None = None) -> None:
+    def __init__(
+        self, services: tuple[str, ...] = SERVICES, cluster: Cluster | None = None, *, durable: bool = False
+    ) -> None:
         self.services = services
         self.cluster = cluster
         self.folder = Path(tempfile.mkdtemp(prefix="carejourney-faults-"))
         # The account PostgreSQL runs as has to reach its data folder.
         self.folder.chmod(0o711)
         self.nursery = Nursery(self.folder)
-        log = self.folder / "postgres.log"
-        data = self.folder / "postgres"
         self.password = _PASSWORD
-        self.postgres = PostgresServer(data, port=free_port(), password=self.password, log=log, durable=False)
+        self.postgres = self._server(free_port(), durable=durable)
         advertised = free_port()
         self.broker: KafkaBroker = proxied(self.folder / "kafka", advertised)
         self.kafka = Proxy(self.broker.port, advertised)
@@ -93,13 +96,34 @@ class World:
         kafka = self.cluster or self.broker
         await asyncio.gather(asyncio.to_thread(self.postgres.start), asyncio.to_thread(kafka.start))
         await self.kafka.start()
-        await provision(self.postgres.dsn, passwords=lambda role: f"{role}-pw", services=self.services)
+        await provision(self.postgres.dsn, passwords=lambda role: f"{role}-pw", services=ALL_SERVICES)
         async with self.admin("postgres") as admin:
             for service in self.services:
                 await admin.execute(f"alter role {service} set idle_in_transaction_session_timeout = '{ABANDONED}'")
         for service in self.services:
             (await self.replica(service)).start()
-        await asyncio.gather(*(one.ready() for one in self.replicas.values()))
+        idle = [service for service in ALL_SERVICES if service not in self.services]
+        await asyncio.gather(*map(self._migrate, idle), *(one.ready() for one in self.replicas.values()))
+
+    async def _migrate(self, service: str) -> None:
+        environment = self.environment(service, 0, self.postgres.port)
+        process = self.nursery.fork(service, environment, self.folder / "migrate.log", MIGRATE)
+        await ended(f"the migration of {service}", 80, lambda: process.poll() is None)
+        assert process.poll() == 0
+
+    def _server(self, port: int, *, durable: bool) -> PostgresServer:
+        log = self.folder / "postgres.log"
+        return PostgresServer(self.folder / "postgres", port=port, password=_PASSWORD, log=log, durable=durable)
+
+    @asynccontextmanager
+    async def durable(self) -> AsyncIterator[None]:
+        """The database waits for its disk with each commit, as in production, for as long as the block lasts."""
+        for durable in (True, False):
+            await asyncio.to_thread(self.postgres.stop)
+            self.postgres = self._server(self.postgres.port, durable=durable)
+            await asyncio.to_thread(self.postgres.start)
+            if durable:
+                yield
 
     async def close(self) -> None:
         """End every process, and forget everything."""
@@ -121,7 +145,7 @@ class World:
             proxy = Proxy(self.postgres.port)
             await proxy.start()
             log = self.folder / f"{service}-{number}.log"
-            known = Replica(service, number, self._environment(service, number, proxy.port), log, proxy, self.nursery)
+            known = Replica(service, number, self.environment(service, number, proxy.port), log, proxy, self.nursery)
             self.replicas[service, number] = known
         return known
 
@@ -204,7 +228,8 @@ class World:
         marks = (ProcessMark.of(int(number)) for number in children)
         return [root, *(mark for mark in marks if mark is not None)]
 
-    def _environment(self, service: str, number: int, port: int) -> dict[str, str]:
+    def environment(self, service: str, number: int, port: int) -> dict[str, str]:
+        """What a service is told, in place of which part of the database's network it has."""
         return {
             "CAREJOURNEY_ENVIRONMENT": "development",
             "CAREJOURNEY_DATABASE_URL": self.dsn(service, service, port),
