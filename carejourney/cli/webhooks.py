@@ -21,6 +21,7 @@ from carejourney.cli.connecting import (
     told,
 )
 from carejourney.cli.printing import printing, show_rows
+from carejourney.web.wording import counted
 
 Service = Annotated[str | None, typer.Option("--service", help="One service; all of them if left out.")]
 Child = Annotated[UUID | None, typer.Option("--child", help="A pseudonym.")]
@@ -30,7 +31,13 @@ One = Annotated[UUID, typer.Argument(metavar="WEBHOOK", help="The id of a webhoo
 PAGE: Final = "200"
 Found = list[dict[str, Any]]
 
-app = typer.Typer(help="Where facts are sent, and what waits there.", no_args_is_help=True)
+app = typer.Typer(
+    help="See and mend the sending of facts to other systems: who is sent what, what waits, trying again, pausing."
+    " Webhooks are registered over HTTP (POST /webhooks of a service; docs/subscribe/webhooks.md). It needs the running"
+    " system, and a token with the role operations. Exit status 0: done. 1: refused, or nothing answers. 2: wrong"
+    " options.",
+    no_args_is_help=True,
+)
 
 
 @app.command("list")
@@ -38,7 +45,7 @@ def listed(*, service: Service = None, as_json: AsJson = False, data: Data = DEF
     """Every webhook with its state, and how many children's facts wait or are parked."""
     found = asyncio.run(_every(installation(data), _services(service)))
     headings = ("service", "webhook", "system", "state", "waiting", "parked", "url", "why")
-    _print(found, headings, as_json=as_json, name="webhooks", title=f"{len(found)} webhooks")
+    _print(found, headings, as_json=as_json, name="webhooks", title=counted(len(found), "webhook"))
 
 
 @app.command()
@@ -48,7 +55,7 @@ def parked(
     """Children whose facts a target did not take until its schedule was over, each with the reason."""
     found = asyncio.run(_parked(installation(data), _services(service), webhook))
     headings = ("service", "webhook", "topic", "subject", "facts", "attempts", "parked_at", "fault")
-    _print(found, headings, as_json=as_json, name="lanes", title=f"{len(found)} parked lanes")
+    _print(found, headings, as_json=as_json, name="lanes", title=counted(len(found), "parked lane"))
 
 
 @app.command()
@@ -62,24 +69,24 @@ def redrive(
         raise typer.BadParameter("name a --child, or say --all and nothing else")
     body: dict[str, object] = {"all": True} if every else {"child": str(child)}
     lanes = asyncio.run(_redriven(installation(data), _services(service), webhook, body))
-    _tell({"lanes": lanes}, f"{lanes} lanes are tried again", as_json=as_json)
+    _tell({"lanes": lanes}, f"{counted(lanes, 'lane')} tried again", as_json=as_json)
 
 
 @app.command()
 def pause(webhook: One, *, as_json: AsJson = False, data: Data = DEFAULT_DATA) -> None:
-    """Send nothing more to a target until `resume`."""
+    """Send nothing more to a target until `resume`; what is recorded meanwhile waits for it."""
     _set_state(data, webhook, "paused", as_json=as_json)
 
 
 @app.command()
 def resume(webhook: One, *, as_json: AsJson = False, data: Data = DEFAULT_DATA) -> None:
-    """Go on where a paused webhook stopped."""
+    """Send again to a paused webhook, from where it stopped."""
     _set_state(data, webhook, "active", as_json=as_json)
 
 
 @app.command()
 def remove(webhook: One, *, as_json: AsJson = False, data: Data = DEFAULT_DATA) -> None:
-    """Forget a webhook, with what waits for it."""
+    """Forget a webhook for good, with its place and what waits for it; the facts stay in the store."""
     asyncio.run(_of_one(installation(data), webhook, "DELETE"))
     _tell({"removed": str(webhook)}, f"{webhook} is removed", as_json=as_json)
 

@@ -19,6 +19,8 @@ from carejourney.feed.reading import Place
 
 SHORTEST_SECONDS: Final = 1 / 64
 STEPS_AN_OCTAVE: Final = 2
+# What a return states is as late as the return, and what is computed as late as what it is computed from.
+_LOADED: Final = frozenset({"import", "computed"})
 
 _LOCK: Final = """
 insert into delivered (consumer, topic, first_at, at) values ($1, $2, $3, $3)
@@ -95,7 +97,7 @@ class Given:
         self.facts += 1
         self.greatest = max(self.greatest, seconds)
         self.recorded.add(seconds)
-        if fact.effective is not None:
+        if fact.effective is not None and _told_when_so(fact):
             self.effective.add((now - _moment(fact.effective)).total_seconds())
 
     def join(self, other: "Given") -> None:
@@ -103,6 +105,11 @@ class Given:
         self.greatest = max(self.greatest, other.greatest)
         self.recorded.join(other.recorded)
         self.effective.join(other.effective)
+
+
+def _told_when_so(fact: Recorded) -> bool:
+    """Whether a fact was told as it came about: not years later by a return, nor computed from what was told."""
+    return fact.known_from is None and fact.origin not in _LOADED
 
 
 def _moment(text: str) -> datetime:

@@ -29,7 +29,7 @@ _IPV4_IN_IPV6: Final = IPv6Network("64:ff9b::/96")
 # What the standard library calls global although it leads into networks of one's own, or through a tunnel.
 _CLOSED: Final[tuple[Network, ...]] = tuple(
     ip_network(one)
-    for one in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "2001::/32", "2002::/16", "fec0::/10")
+    for one in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "2001::/32", "2002::/16", "fec0::/10", "3fff::/20")
 )
 
 

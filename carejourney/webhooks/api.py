@@ -21,8 +21,9 @@ from carejourney.membership import check_membership
 from carejourney.openapi import problems
 from carejourney.webhooks import lanes, message, signing, subscriptions
 from carejourney.webhooks.addresses import LONGEST_URL, check_target
+from carejourney.webhooks.operating import Hands, place_of
 from carejourney.webhooks.sending import Target
-from carejourney.webhooks.subscriptions import ACTIVE, PAUSED, Webhook
+from carejourney.webhooks.subscriptions import ACTIVE, Webhook
 
 if TYPE_CHECKING:
     from carejourney.service import Running
@@ -129,7 +130,7 @@ def webhooks_router(topics: Sequence[str]) -> APIRouter:
         async with running.pool.acquire() as connection:
             found = [one for one in await subscriptions.every(connection) if _may(who, one)]
             counts = await lanes.counted(connection)
-        return {"service": running.parts.name, "webhooks": [_told(one, counts.get(one.id)) for one in found]}
+        return {"service": running.parts.name, "webhooks": [_told(one, counts.get(one.id), who) for one in found]}
 
     @router.get("/webhooks/{webhook}", summary="One webhook.", responses=problems(NotFound))
     async def shown(request: Request, webhook: UUID, who: Who) -> dict[str, Any]:
@@ -137,15 +138,13 @@ def webhooks_router(topics: Sequence[str]) -> APIRouter:
         found = await _known(running, webhook, who)
         async with running.pool.acquire() as connection:
             counts = await lanes.counted(connection)
-        return _told(found, counts.get(webhook))
+        return _told(found, counts.get(webhook), who)
 
     @router.delete("/webhooks/{webhook}", status_code=204, summary="Send nothing more.", responses=problems(NotFound))
     async def removed(request: Request, webhook: UUID, who: Who) -> Response:
         running = request.app.state.running
         await _known(running, webhook, who)
-        async with running.pool.acquire() as connection:
-            await subscriptions.remove(connection, webhook)
-        running.webhooks.wake()
+        await _hands(running, who).remove(webhook)
         return Response(status_code=204)
 
     _add_care(router)
@@ -160,14 +159,9 @@ def _add_care(router: APIRouter) -> None:
     async def changed(request: Request, webhook: UUID, body: State, who: Who) -> dict[str, Any]:
         running = request.app.state.running
         await _known(running, webhook, who)
-        now = running.webhooks.means.clock()
-        async with running.pool.acquire() as connection:
-            if body.state == ACTIVE:
-                await subscriptions.resume(connection, webhook, now)
-            else:
-                await subscriptions.halt(connection, webhook, PAUSED, f"paused by {who.actor}", now)
-        running.webhooks.wake()
-        return _told(await _known(running, webhook, who), None)
+        hands = _hands(running, who)
+        await (hands.resume(webhook) if body.state == ACTIVE else hands.pause(webhook))
+        return _told(await _known(running, webhook, who), None, who)
 
     @router.post(
         "/webhooks/{webhook}/secret",
@@ -217,9 +211,7 @@ def _add_parked(router: APIRouter) -> None:
         await _known(running, webhook, who)
         if (body.child is None) != body.all:
             raise Malformed("name a child, or say that all are meant, and nothing else")
-        async with running.pool.acquire() as connection:
-            count = await lanes.redrive(connection, webhook, running.webhooks.means.clock(), body.child)
-        running.webhooks.wake()
+        _, count = await _hands(running, who).redrive(webhook, body.child)
         return {"lanes": count}
 
 
@@ -236,6 +228,10 @@ def _key(after: str | None) -> tuple[str, UUID]:
         return topic, UUID(subject)
     except ValueError as error:
         raise Malformed("`after` must be the `next` of the page before") from error
+
+
+def _hands(running: "Running", who: Caller) -> Hands:
+    return Hands(running.pool, running.webhooks, who.actor, OPERATOR if OPERATOR in who.roles else SYSTEM)
 
 
 def _may(who: Caller, webhook: Webhook) -> bool:
@@ -309,7 +305,7 @@ async def _place(running: "Running", topic: str, body: Registration) -> Place:
 
 async def _registered(running: "Running", webhook: Webhook, *, again: bool = False) -> dict[str, Any]:
     """A webhook with its secret, which is told once; again only where the answer may have been lost."""
-    told = _told(webhook, None)
+    told = _told(webhook, None, None)
     if again or running.webhooks.means.clock() - webhook.registered_at < TOLD_AGAIN:
         told["secret"] = signing.written(await running.webhooks.means.secrets.of(webhook.secret))
     return told
@@ -331,12 +327,16 @@ async def _ping(running: "Running", webhook: Webhook, note: str) -> dict[str, An
     }  # fmt: skip
 
 
-def _told(webhook: Webhook, count: lanes.Count | None) -> dict[str, Any]:
+def _told(webhook: Webhook, count: lanes.Count | None, who: Caller | None) -> dict[str, Any]:
+    """A webhook as it is told to its own system, or to somebody else: the address may hold a secret of the former's."""
+    own = who is None or who.actor == webhook.consumer
+
     def written(moment: datetime | None) -> str | None:
         return moment.isoformat() if moment else None
 
     return {
-        "id": str(webhook.id), "consumer": webhook.consumer, "url": webhook.url, "topics": list(webhook.topics),
+        "id": str(webhook.id), "consumer": webhook.consumer,
+        "url": webhook.url if own else place_of(webhook.url), "topics": list(webhook.topics),
         "types": sorted(webhook.types), **webhook.entitlement.packed(), "state": webhook.state, "why": webhook.why,
         "registered_at": written(webhook.registered_at), "failing_since": written(webhook.failing_since),
         "retry_at": written(webhook.retry_at), "both_secrets_until": written(webhook.earlier_until),

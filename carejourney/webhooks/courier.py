@@ -96,6 +96,8 @@ class Courier:
         self._target = Target(webhook.url, means.addresses)
         self._reading = asyncio.Lock()
         self.halted = False
+        # Halted, and that is kept: whoever ends this before would begin it anew.
+        self.ended = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -338,7 +340,10 @@ class Courier:
     async def _halt(self, connection: asyncpg.Connection, state: str, why: str, now: datetime) -> None:
         self.halted = True
         log.warning("webhook.halted", webhook=str(self.webhook.id), state=state)
-        await subscriptions.halt(connection, self.webhook.id, state, why, now)
+        try:
+            await subscriptions.halt(connection, self.webhook.id, state, why, now)
+        finally:
+            self.ended = True
 
     def refresh(self, webhook: Webhook) -> None:
         """Heed what was changed by its owner; how the target does, this knows best itself."""

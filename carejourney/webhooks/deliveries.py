@@ -96,7 +96,7 @@ class Deliveries:
         if self._ending:
             return
         known = {one.id: one for one in await subscriptions.every(connection)}
-        stopped = {one for one, courier in self._couriers.items() if courier.halted}
+        stopped = {one for one, courier in self._couriers.items() if courier.ended}
         stopped |= {one for one in self._couriers if one not in known or known[one].state != ACTIVE}
         for gone in stopped:
             await self._couriers.pop(gone).stop()

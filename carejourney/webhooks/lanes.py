@@ -61,7 +61,8 @@ from webhook w where w.state = 'active'
 _COUNTED: Final = """
 select webhook, count(*) filter (where parked_at is null) as waiting,
   count(*) filter (where parked_at is not null) as parked,
-  min(waits_since) filter (where parked_at is null) as oldest
+  min(waits_since) filter (where parked_at is null) as oldest, min(waits_since) as oldest_of_all,
+  (array_agg(distinct fault) filter (where fault is not null))[1:3] as faults
 from webhook_lane group by webhook
 """
 
@@ -82,11 +83,13 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many lanes of a webhook wait and are parked, and since when the oldest waits."""
+    """How many lanes of a webhook wait and are parked, since when the oldest waits, and some of the reasons."""
 
     waiting: int = 0
     parked: int = 0
     oldest: datetime | None = None
+    oldest_of_all: datetime | None = None
+    faults: Sequence[str] = ()
 
 
 async def waiting(connection: asyncpg.Connection, webhook: UUID, topic: str, subjects: Iterable[UUID]) -> set[UUID]:
@@ -164,4 +167,8 @@ async def next_due(connection: asyncpg.Connection) -> dict[UUID, datetime]:
 
 async def counted(connection: asyncpg.Connection) -> dict[UUID, Count]:
     """By webhook."""
-    return {row["webhook"]: Count(*tuple(row)[1:]) for row in await connection.fetch(_COUNTED)}
+    found = {}
+    for row in await connection.fetch(_COUNTED):
+        webhook, waits, stands, oldest, of_all, faults = row
+        found[webhook] = Count(waits, stands, oldest, of_all, tuple(faults or ()))
+    return found

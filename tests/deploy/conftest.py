@@ -13,7 +13,8 @@ TREE = Path(__file__).parents[2] / "deploy" / "k8s"
 OVERLAYS = ("base", "overlays/local")
 
 
-def _renderer() -> list[str]:
+def renderer() -> list[str]:
+    """The program that renders a folder, with its first words."""
     built = Path(sys.executable).parent / "kustomize"
     if built.exists():
         return [str(built), "build"]
@@ -27,6 +28,6 @@ def _renderer() -> list[str]:
 @pytest.fixture(scope="session", params=OVERLAYS)
 def rendered(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     """Every resource of one overlay."""
-    done = subprocess.run([*_renderer(), str(TREE / request.param)], capture_output=True, text=True, check=False)
+    done = subprocess.run([*renderer(), str(TREE / request.param)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))

@@ -48,6 +48,7 @@ async def test_a_subscriber_that_is_right_passes_every_case(kafka_address: str) 
         ("last-one-wins", "duplicates", "an older correction has undone a newer one"),
         ("last-one-wins", "duplicates", "a second delivery of the statement has brought it back"),
         ("drops-the-late", "gap-filled", "it came late, and fills a gap in streamversion"),
+        ("ignores-of-version", "other-version", "is told as of version 1: it is written in version 2, `of_version`"),
         ("reads-strictly", "unknown-field", "a field that is new must not make you drop the fact"),
     ],
 )

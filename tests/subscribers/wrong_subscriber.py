@@ -44,7 +44,8 @@ def taken(topic: str, headers: Iterable[tuple[str, bytes]], value: Fact) -> Fact
     if wrong == "crashes-on-the-unknown" and "hologram" in kind:
         raise KeyError(kind)
     fact = {"fact": said["ce_id"], "subject": said["ce_subject"], "type": kind, "effective": effective, "data": value}
-    return fact | {"version": int(said["ce_streamversion"]), "topic": topic}
+    written = int(said["ce_dataschema"].rpartition(":")[2])
+    return fact | {"version": written, "order": int(said["ce_streamversion"]), "topic": topic}
 
 
 def skipped(fact: Fact) -> bool:
@@ -82,7 +83,7 @@ def beside(fact: Fact, facts: list[Fact]) -> Iterable[Fact]:
 
 
 def version(fact: Fact) -> int:
-    number: int = fact["version"]
+    number: int = fact["order"]
     return number
 
 
@@ -102,7 +103,9 @@ def change_one(change: Fact, kept: dict[str, Fact]) -> None:
     if first is None:
         return
     if content is not None:
-        kept[change["corrects"]] = first | {"effective": change["effective"], "data": content, "gone": False}
+        written = first["version"] if wrong == "ignores-of-version" else change["of_version"]
+        now = {"effective": change["effective"], "data": content, "version": written, "gone": False}
+        kept[change["corrects"]] = first | now
     elif wrong != "ignores-retractions":
         kept[change["corrects"]] = first | {"gone": True}
 

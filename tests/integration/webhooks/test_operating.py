@@ -15,7 +15,7 @@ from carejourney.cli.connecting import SERVICES
 from carejourney.cli.webhooks import app as program
 from carejourney.erasure.structure import Examiner, Found, Language
 from carejourney.telemetry import REGISTRY
-from carejourney.webhooks import deliveries, subscriptions
+from carejourney.webhooks import deliveries, operating, subscriptions
 from carejourney.webhooks.deliveries import Deliveries
 from carejourney.webhooks.subscriptions import Webhook
 from events.catalogue import CATALOGUE
@@ -161,3 +161,30 @@ async def test_a_webhook_that_was_halted_since_it_was_looked_at_is_not_taken_ove
         await again.look(connection)
         assert again.leading == frozenset()
         await connection.execute("select pg_advisory_unlock_all()")
+
+
+async def test_who_did_what_with_a_webhook_and_when_is_kept(served: Sender, receiver: Receiver) -> None:
+    webhook, child = await a_parked_lane(served, receiver)
+    async with served.client(actor="agency") as client:
+        (await client.post(f"/webhooks/{webhook['id']}/state", json={"state": "paused"})).raise_for_status()
+    await told("resume", webhook["id"])
+    await told("redrive", "--service", "health", "--child", child)
+    await told("remove", webhook["id"])
+
+    async with served.running.pool.acquire() as connection:
+        kept = await operating.latest(connection)
+
+    assert [(one["action"], one["actor"], one["role"]) for one in reversed(kept)] == [
+        ("pause", "agency", "agency-system"), ("resume", "operator", "operations"),
+        ("redrive", "operator", "operations"), ("remove", "operator", "operations"),
+    ]  # fmt: skip
+    assert {one["webhook"] for one in kept} == {webhook["id"]}
+    assert [(one["child"], one["lanes"]) for one in kept if one["action"] == "redrive"] == [(child, 1)]
+
+
+async def test_only_its_own_system_is_told_more_of_an_address_than_the_host(served: Sender, receiver: Receiver) -> None:
+    webhook = await served.register(receiver.url)
+    async with served.client() as client:
+        assert (await client.get(f"/webhooks/{webhook['id']}")).json()["url"] == receiver.url
+    (listed,) = (await told("list", "--service", "health"))["webhooks"]
+    assert listed["url"] == receiver.url.removesuffix("/facts?of=agency")
