@@ -1,5 +1,6 @@
 """One command of a person over HTTP: the authority looked up and checked, carried out, answered with its ETag."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from carejourney.commands import Command, Decide, Decided, State, carry_out, con
 from carejourney.envelope import SEALED
 from carejourney.errors import Gone, NotFound, Refusal, Sealed
 from carejourney.ids import derived_id
+from carejourney.membership import check_membership
 
 _AUTHORITY = """
 select authority, exists(select from received where subject = $1 and type = $2) as sealed from (
@@ -24,9 +26,10 @@ select authority, exists(select from received where subject = $1 and type = $2) 
 async def authority_of(running: Any, subject: UUID, who: Caller) -> str:
     """The authority answering for a subject, as this service last heard it.
 
-    Raises `NotFound` where the service never heard of the subject, or the caller may not see its authority, and
-    `Sealed` for the record of an adopted child, whatever day is asked about.
+    Raises `NotFound` where the service never heard of the subject, or the caller may not see its authority, `Sealed`
+    for the record of an adopted child, whatever day is asked about, `Forbidden` for an agency that left its trust.
     """
+    await check_membership(running.pool, who, datetime.now(UTC).date())
     found = await running.pool.fetchrow(_AUTHORITY, subject, SEALED)
     if found is None or not who.sees(found["authority"]):
         raise NotFound("no child of that pseudonym is known here")

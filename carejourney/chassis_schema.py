@@ -314,3 +314,59 @@ def upgrade_v4(role: str) -> list[str]:
         "revoke execute on function append_facts from public",
         f'grant execute on function append_facts to "{role}"',
     ]
+
+
+V5: Final = """
+create table damage (
+  topic text not null,
+  partition integer not null,
+  until_offset bigint not null,
+  first_offset bigint not null,
+  found_by text not null,
+  found_at timestamptz not null default now(),
+  told_at timestamptz,
+  primary key (topic, partition, until_offset)
+);
+
+create table dismissed (
+  subject uuid not null,
+  topic text not null,
+  topic_version integer not null,
+  id uuid not null,
+  type text not null,
+  actor text not null,
+  role text not null,
+  reason text not null,
+  at timestamptz not null default now(),
+  primary key (subject, topic, topic_version, id)
+);
+create index dismissed_by_time on dismissed (at)
+"""
+TAKE_OUT: Final = """
+create function take_out(for_subject uuid, on_topic text, from_version integer) returns void
+language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+  if not exists (
+    select from dismissed where subject = for_subject and topic = on_topic and topic_version = from_version
+  ) then
+    raise exception 'nothing was dismissed here' using errcode = 'insufficient_privilege';
+  end if;
+  delete from received where subject = for_subject and topic = on_topic and topic_version >= from_version;
+  delete from parked where projection = 'gap' and subject = for_subject and topic = on_topic;
+  update lane set version = least(version, from_version - 1) where subject = for_subject and topic = on_topic;
+  delete from lane where subject = for_subject and topic = on_topic and version = 0;
+end $$
+"""
+
+
+def upgrade_v5(role: str) -> list[str]:
+    """What of a log cannot be read, and facts that their owner never recorded; a copy is cut only where one was."""
+    return [
+        *(s for s in V5.split(";\n") if s.strip()),
+        TAKE_OUT,
+        "revoke execute on function take_out from public",
+        f'grant execute on function take_out to "{role}"',
+        f'grant select, insert, delete on damage to "{role}"',
+        f'grant update (told_at) on damage to "{role}"',
+        f'grant select, insert on dismissed to "{role}"',
+    ]

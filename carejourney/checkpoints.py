@@ -25,6 +25,13 @@ where c.topic = m.topic and c.partition = m.partition and c.next_offset = m.expe
 """
 
 
+_SKIP: Final = """
+update checkpoint set next_offset = $5, last_id = null, moved_at = now()
+where topic = $1 and partition = $2 and epoch = $3 and next_offset = $4 and $5 >= $4
+"""
+_FORGET_DAMAGE: Final = "delete from damage where topic = $1 and partition = $2"
+
+
 class Fenced(Exception):  # noqa: N818 - a state, not an error
     """The batch belongs to another owner by now, or was applied already."""
 
@@ -67,7 +74,20 @@ class Checkpoints:
             "update checkpoint set next_offset = $4, last_id = null where topic = $1 and partition = $2 and epoch = $3",
             *place, owned.epoch, offset,
         )  # fmt: skip
+        await self._pool.execute(_FORGET_DAMAGE, *place)
         owned.next_offset, owned.last_id = offset, None
+
+    async def skip(self, connection: asyncpg.Connection, place: Place, until: int) -> None:
+        """Move one checkpoint past records that nobody can read; raises `Fenced` as `move` does."""
+        owned = self.owned[place]
+        if await connection.execute(_SKIP, *place, owned.epoch, owned.next_offset, until) != "UPDATE 1":
+            raise Fenced
+
+    def skipped(self, place: Place, until: int) -> None:
+        """The transaction was committed. No record tells whether this is the log we knew."""
+        owned = self.owned.get(place)
+        if owned is not None:
+            owned.next_offset, owned.last_id, owned.checked, owned.hole = until, None, True, None
 
     async def move(self, connection: asyncpg.Connection, last: Mapping[Place, ConsumerRecord], count: int) -> None:
         """Move the checkpoints of a batch, in its transaction; raises `Fenced` where one is not as we left it."""

@@ -7,6 +7,7 @@ lanes and no more.
 """
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from carejourney.access import mint
 from carejourney.applying import Applying
 from carejourney.envelope import Recorded
 from carejourney.faults import is_transient
+from carejourney.openapi import PUBLISHES
 from carejourney.projector import every_partition
 from carejourney.records import read
 from carejourney.settings import Settings
@@ -105,8 +107,8 @@ def credential_of(settings: Settings, service: str) -> Credential | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lane:
-    """A lane that waits: whose, in which topic, after which version, and who owns the facts."""
+class Lane:
+    """A lane of which facts are wanted: whose, in which topic, after which version, and who owns the facts."""
 
     subject: UUID
     topic: str
@@ -169,7 +171,7 @@ class Healing:
     async def round(self, client: httpx.AsyncClient) -> int:
         """Ask for what some of the waiting lanes lack, and take what is given; how many lanes were tried."""
         rows = await self._pool.fetch(_CLAIM, PATIENCE_SECONDS, LONGEST_WAIT_SECONDS, LANES)
-        lanes = [_Lane(r["subject"], r["topic"], r["version"] or 0, _source(r["headers"])) for r in rows]
+        lanes = [Lane(r["subject"], r["topic"], r["version"] or 0, _source(r["headers"])) for r in rows]
         token = self._credential.token() if self._credential and lanes else None
         if token is None:
             return len(lanes)
@@ -184,7 +186,7 @@ class Healing:
         return len(lanes)
 
     async def _asked(
-        self, client: httpx.AsyncClient, lane: _Lane, token: str, at_once: asyncio.Semaphore
+        self, client: httpx.AsyncClient, lane: Lane, token: str, at_once: asyncio.Semaphore
     ) -> list[Recorded] | None:
         """What the owner has beyond the gap; None where it cannot be asked or its answer cannot be used."""
         async with at_once:
@@ -196,22 +198,12 @@ class Healing:
         telemetry.GAPS_ASKED.labels(self._service, "answered" if facts else "nothing").inc()
         return facts
 
-    async def _facts_after(self, client: httpx.AsyncClient, lane: _Lane, token: str) -> list[Recorded]:
-        """Everything the owner has of a lane after what was taken. Raises `httpx.HTTPError` where it is away."""
+    async def _facts_after(self, client: httpx.AsyncClient, lane: Lane, token: str) -> list[Recorded]:
+        """What the owner has of a lane after what was taken. Raises `httpx.HTTPError` where it is away."""
         address = self._owners.get(lane.owner or "")
-        facts: list[Recorded] = []
-        after = lane.version
-        while address and len(facts) < PAGES * PAGE:
-            answer = await client.get(
-                f"{address.rstrip('/')}/facts/{lane.subject}",
-                params={"topic": lane.topic, "after": after},
-                headers={"authorization": f"Bearer {token}"},
-            )
-            page = [_fact(line, lane) for line in answer.raise_for_status().content.splitlines() if line]
-            facts += page
-            if len(page) < PAGE:
-                break
-            after = page[-1].stream_version
+        if not address:
+            return []
+        facts, _ = await facts_of_owner(client, address, token, lane, most=PAGES * PAGE)
         return facts
 
     async def _take(self, facts: Sequence[Recorded]) -> None:
@@ -227,12 +219,36 @@ class Healing:
         self._applying.reactions.committed(effect.recorded)
 
 
+async def facts_of_owner(
+    client: httpx.AsyncClient, address: str, token: str, lane: Lane, most: float = math.inf
+) -> tuple[list[Recorded], bool]:
+    """The facts a service has of a lane after its version, and whether it is the one that publishes them.
+
+    Raises `httpx.HTTPError` where it is away, and ValueError for an answer that holds something else.
+    """
+    facts: list[Recorded] = []
+    after, publishes = lane.version, False
+    while len(facts) < most:
+        answer = await client.get(
+            f"{address.rstrip('/')}/facts/{lane.subject}",
+            params={"topic": lane.topic, "after": after},
+            headers={"authorization": f"Bearer {token}"},
+        )
+        page = [_fact(line, lane) for line in answer.raise_for_status().content.splitlines() if line]
+        facts += page
+        publishes = answer.headers.get(PUBLISHES) == "true"
+        if len(page) < PAGE:
+            break
+        after = page[-1].stream_version
+    return facts, publishes
+
+
 def _source(headers: bytes | None) -> str | None:
     """The service that owns a lane: the one that recorded the fact beyond the gap."""
     return _headers(headers).get("ce_source") if headers else None
 
 
-def _fact(line: bytes, lane: _Lane) -> Recorded:
+def _fact(line: bytes, lane: Lane) -> Recorded:
     """A fact out of an owner's answer, judged as a record would be. Raises ValueError for what was not asked for."""
     found = _line(line)
     headers: Any = [(name, value.encode()) for name, value in found.headers.items()]

@@ -26,6 +26,7 @@ from carejourney.store import DATABASE_UNABLE
 log = structlog.get_logger()
 
 MAX_BODY: Final = 8 * 1024 * 1024
+_ALWAYS: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
 
 
@@ -95,6 +96,23 @@ def _field(error: Mapping[str, Any]) -> str:
     # Of a body that is no JSON the place is an offset, which is no field.
     place = () if error["type"] == "json_invalid" else error["loc"]
     return ".".join(str(part) for part in place if part != "body") or "body"
+
+
+class HoldOff:
+    """While a service is not put together, answers for everything but its health and metrics that it is unavailable."""
+
+    def __init__(self, app: ASGIApp, while_: Callable[[], bool]) -> None:
+        self._app = app
+        self._while = while_
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in _ALWAYS or not self._while():
+            await self._app(scope, receive, send)
+            return
+        detail = "the service waits for its database; send it again, with the same Idempotency-Key"
+        answer = problem(Unavailable.status, Unavailable.slug, Unavailable.title, detail)
+        answer.headers["retry-after"] = "5"
+        await answer(scope, receive, send)
 
 
 class LimitBody:

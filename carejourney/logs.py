@@ -6,6 +6,7 @@ Of an exception its kind and place are told, never its text: that may quote what
 import logging
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,8 @@ from structlog.typing import EventDict, Processor
 
 log = structlog.get_logger()
 
+SELDOM_SECONDS: Final = 10.0
+_REMEMBERED: Final = 1_000
 OURS: Final = frozenset({"carejourney", "events", "services"})
 
 
@@ -93,9 +96,33 @@ class LibraryLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         event: Any = {"event": _first_line(record), "logger": record.name, "exc_info": record.exc_info}
+        if kept_back := getattr(record, "kept_back", 0):
+            event["kept_back"] = kept_back
         for processor in _PROCESSORS:
             event = processor(None, record.levelname.lower(), event)
         return str(_RENDERER(None, "", event))
+
+
+class Seldom(logging.Filter):
+    """Lets what a library says again and again through once in ten seconds, with how often it was kept back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, ...], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = _raised(record.exc_info)
+        raised = (kind_of(error), place_of(error)) if error else ()
+        key, now = (record.name, record.levelname, str(record.msg), *raised), time.monotonic()
+        last, kept_back = self._said.get(key, (now - SELDOM_SECONDS, 0))
+        if now - last < SELDOM_SECONDS:
+            self._said[key] = (last, kept_back + 1)
+            return False
+        record.__dict__["kept_back"] = kept_back
+        if len(self._said) > _REMEMBERED:
+            self._said.clear()
+        self._said[key] = (now, 0)
+        return True
 
 
 def _first_line(record: logging.LogRecord) -> str:
@@ -124,6 +151,7 @@ def set_up_logs(service: str) -> None:
     structlog.configure(processors=[*_PROCESSORS, _RENDERER], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LibraryLine())
+    handler.addFilter(Seldom())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     # While Kafka makes its own topics at a first start, the client says so several times a second as an error.
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)

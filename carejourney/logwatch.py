@@ -1,25 +1,26 @@
 """Whether Kafka still holds what it acknowledged: each partition against what the relay remembers of it.
 
-A topic that was deleted, made anew, cut at either end, or whose last fact is another one by now has lost something.
+A topic that was deleted, made anew, cut at either end, or whose last fact is another one by now or cannot be read any
+more has lost something.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from carejourney.checkpoints import Place, id_of
+from carejourney.damage import DAMAGE, Stretch, readable_from, reason_of
 from carejourney.envelope import Recorded
 from carejourney.records import read_all
 from carejourney.settings import Settings
 from carejourney.subscription import ensure_topics
 
 REQUEST_MILLISECONDS: Final = 5_000
-READ_SECONDS: Final = 15.0
+SILENT_MILLISECONDS: Final = 5_000
 BEYOND: Final = 4_000
 UNKNOWN_TOPIC: Final = 3
 
@@ -35,11 +36,15 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A topic that no longer holds what it held, why we say so, and where its partitions begin now."""
+    """A topic that no longer holds what it held, why we say so, and where its partitions begin now.
+
+    `stretches` are there, and cannot be read.
+    """
 
     topic: str
     reason: str
     begins: Mapping[int, int]
+    stretches: Sequence[Stretch] = ()
 
 
 class LogWatch:
@@ -83,10 +88,23 @@ class LogWatch:
             reason = _lost(was, begins.get(place), ends.get(place))
             if reason:
                 losses.setdefault(place[0], reason)
+        stretches: list[Stretch] = []
         if closely:
-            for topic in await self._other_facts({p: r for p, r in remembered.items() if p[0] not in losses}):
-                losses[topic] = "its last fact is another one"
-        return [Loss(t, reason, {p: b for (name, p), b in begins.items() if name == t}) for t, reason in losses.items()]
+            others, stretches = await self._last_facts(
+                {p: r for p, r in remembered.items() if p[0] not in losses}, ends
+            )
+            losses |= dict.fromkeys(sorted(others), "its last fact is another one")
+        for topic, partition, first, until in stretches:
+            losses.setdefault(topic, f"partition {partition} {reason_of(first, until)}")
+        return [
+            Loss(
+                topic,
+                reason,
+                {p: begin for (name, p), begin in begins.items() if name == topic},
+                [one for one in stretches if one[0] == topic],
+            )
+            for topic, reason in losses.items()
+        ]
 
     async def beyond(self, remembered: Mapping[Place, Remembered]) -> list[tuple[Place, Recorded]]:
         """The facts that lie behind the last one remembered in each partition, some thousands of them at most.
@@ -100,26 +118,46 @@ class LogWatch:
         return await self._records(spans) if spans else []
 
     async def _records(self, spans: Mapping[TopicPartition, tuple[int, int]]) -> list[tuple[Place, Recorded]]:
-        """The facts from an offset on and before another, partition by partition."""
-        assert self._consumer is not None  # noqa: S101 - as below
+        """The facts from an offset on and before another, partition by partition; what cannot be read is passed over.
+
+        Nothing is lost by that: what was not remembered is published in its turn.
+        """
+        consumer = self._assigned({tp: first for tp, (first, _) in spans.items()})
         found: list[tuple[Place, Recorded]] = []
-        left = dict(spans)
-        self._consumer.assign(list(left))
-        for tp, (first, _) in left.items():
-            self._consumer.seek(tp, first)
-        async with asyncio.timeout(READ_SECONDS):
-            while left and len(found) < BEYOND:
-                for tp, records in (await self._consumer.getmany(timeout_ms=500)).items():
-                    facts, _ = read_all(records)
-                    found += [((tp.topic, tp.partition), fact) for _, fact in facts]
-                    if tp in left and records[-1].offset + 1 >= left[tp][1]:
-                        del left[tp]
-                        self._consumer.pause(tp)
-        self._consumer.unsubscribe()
+        for tp, (first, end) in spans.items():
+            offset = first
+            while offset < end and len(found) < BEYOND:
+                record, offset = await self._next(tp, offset, end)
+                facts, _ = read_all([record] if record else ())
+                found += [((tp.topic, tp.partition), fact) for _, fact in facts]
+            consumer.pause(tp)
+        consumer.unsubscribe()
         return found
 
+    def _assigned(self, offsets: Mapping[TopicPartition, int]) -> AIOKafkaConsumer:
+        assert self._consumer is not None  # noqa: S101 - opened by the relay
+        self._consumer.assign(list(offsets))
+        for tp, offset in offsets.items():
+            self._consumer.seek(tp, offset)
+        return self._consumer
+
+    async def _next(self, tp: TopicPartition, offset: int, end: int) -> tuple[ConsumerRecord | None, int]:
+        """The record at an offset, or None where nothing can be read; and the offset to go on from."""
+        assert self._consumer is not None  # noqa: S101 - as above
+        try:
+            more = await self._consumer.getmany(tp, timeout_ms=SILENT_MILLISECONDS, max_records=1)
+        except DAMAGE:
+            more = {}
+        if more:
+            return more[tp][0], more[tp][0].offset + 1
+        # A broker that is away answers this with a fault of its own.
+        await self._consumer.end_offsets([tp])
+        until = await readable_from(self._consumer, tp, offset, end, SILENT_MILLISECONDS)
+        self._consumer.seek(tp, until)
+        return None, until
+
     async def _partitions(self) -> dict[str, int]:
-        assert self._admin is not None  # noqa: S101 - opened by the relay
+        assert self._admin is not None  # noqa: S101 - as above
         found = await self._admin.describe_topics(list(self._topics))
         return {topic["topic"]: len(topic["partitions"]) for topic in found if not topic["error_code"]}
 
@@ -130,26 +168,25 @@ class LogWatch:
         ends = await self._consumer.end_offsets(places)
         return ({(p.topic, p.partition): o for p, o in found.items()} for found in (begins, ends))  # type: ignore[return-value]
 
-    async def _other_facts(self, remembered: Mapping[Place, Remembered]) -> set[str]:
-        """Topics in which the fact at a remembered offset is not the remembered one."""
-        assert self._consumer is not None  # noqa: S101 - as above
+    async def _last_facts(
+        self, remembered: Mapping[Place, Remembered], ends: Mapping[Place, int]
+    ) -> tuple[set[str], list[Stretch]]:
+        """Topics in which the fact at a remembered offset is another one, and stretches in which it cannot be read."""
         wanted = {TopicPartition(*place): r for place, r in remembered.items() if r.fact is not None}
-        if not wanted:
-            return set()
-        self._consumer.assign(list(wanted))
-        for tp, was in wanted.items():
-            self._consumer.seek(tp, was.last)
         others: set[str] = set()
-        async with asyncio.timeout(READ_SECONDS):
-            while wanted:
-                for tp, records in (await self._consumer.getmany(timeout_ms=500)).items():
-                    if tp in wanted:
-                        was = wanted.pop(tp)
-                        if records[0].offset != was.last or id_of(records[0]) != was.fact:
-                            others.add(tp.topic)
-                    self._consumer.pause(tp)
-        self._consumer.unsubscribe()
-        return others
+        stretches: list[Stretch] = []
+        if not wanted:
+            return others, stretches
+        consumer = self._assigned({tp: was.last for tp, was in wanted.items()})
+        for tp, was in wanted.items():
+            record, until = await self._next(tp, was.last, ends[tp.topic, tp.partition])
+            if record is None:
+                stretches.append((tp.topic, tp.partition, was.last, until))
+            elif record.offset != was.last or id_of(record) != was.fact:
+                others.add(tp.topic)
+            consumer.pause(tp)
+        consumer.unsubscribe()
+        return others, stretches
 
 
 def _lost(was: Remembered, begin: int | None, end: int | None) -> str | None:

@@ -25,6 +25,7 @@ from carejourney.errors import (
 PROBLEM: Final = "application/problem+json"
 LINES: Final = "application/x-ndjson"
 IF_MATCH: Final = "If-Match"
+PUBLISHES: Final = "Carejourney-Publishes"
 ETAG: Final[dict[str, Any]] = {
     "ETag": {
         "description": "The version of the record, for `If-Match`.",

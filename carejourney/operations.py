@@ -23,11 +23,12 @@ from carejourney import telemetry
 from carejourney.access import Caller, caller
 from carejourney.checkpoints import Place
 from carejourney.errors import Unavailable
-from carejourney.openapi import LINES, of_lines
+from carejourney.openapi import LINES, PUBLISHES, of_lines
 from carejourney.store import DATABASE_AWAY
 
 if TYPE_CHECKING:
     from carejourney.service import Running
+    from carejourney.starting import Starting
 
 log = structlog.get_logger()
 
@@ -40,6 +41,7 @@ LAG_SECONDS: Final = 20.0
 PENDING_SHOWN: Final = 100_000
 
 Ends = Mapping[TopicPartition, int]
+_STARTING: Final = {"ready": False, "database": "starting"}
 
 FULL: Final = asyncpg.DiskFullError.__name__
 # About a megabyte of rows, which a disk that is full has no room for.
@@ -55,6 +57,7 @@ select p.waiting + again.waiting as unpublished, p.age, m.relayed, m.again::text
     (select coalesce(extract(epoch from now() - min(due_at)), 0)::float8 from timer where due_at < now()) as timer_age,
     array(select row(topic, partition, next_offset) from checkpoint) as checkpoints,
     (select count(*) from unreadable) as unreadable,
+    array(select row(topic, partition, first_offset, until_offset) from damage order by 1 limit 20) as damaged,
     array(select row(projection, count(*)) from parked group by projection) as parked,
     array(select row(topic, reason) from republication where ended_at is null order by topic) as republishing
 from relay_mark m, lateral (
@@ -140,6 +143,7 @@ class Operations:
     """The state of a running service, as its operators see it."""
 
     running: "Running | None" = None
+    starting: "Starting | None" = None
     relayed: Stall = field(default_factory=Stall)
     applied: Stall = field(default_factory=Stall)
     held: Stall = field(default_factory=Stall)
@@ -150,6 +154,10 @@ class Operations:
         if self.running is None:
             raise Unavailable("the service is starting")
         return self.running
+
+    def is_starting(self) -> bool:
+        """Whether the service is not put together yet, since its database is away."""
+        return self.starting is not None and not self.starting.over
 
     def faults(self) -> Mapping[str, str]:
         """Kind and place of the bugs that ended background work, by its name."""
@@ -167,7 +175,8 @@ class Operations:
         Kafka may be away: commands are taken all the same. Answers within two seconds.
         """
         if self.running is None:
-            return {"ready": False, "database": "starting"}
+            fault = self.starting.fault if self.starting else None
+            return {"ready": False, "database": "away", "fault": fault} if fault else _STARTING
         (database, row), (kafka, ends) = await asyncio.gather(self._database(), self._kafka())
         waiting = self._waiting(row, ends)
         lag = self._lag(row, waiting) if row else {}
@@ -282,7 +291,9 @@ class Operations:
         Raises `Unavailable` where the database does not answer.
         """
         try:
-            row, (_, ends) = await asyncio.gather(self._known().books.state(LAG_SECONDS), self._kafka())
+            # The log's ends afterwards: what is published by then is in them, so nothing is in neither.
+            row = await self._known().books.state(LAG_SECONDS)
+            _, ends = await self._kafka()
         except DATABASE_AWAY as error:
             raise Unavailable("the database does not answer") from error
         return self._lag(row, self._waiting(row, ends))
@@ -303,6 +314,7 @@ class Operations:
             "partitions": _by_partition(unapplied),
             "parked": waiting,
             "unreadable": row["unreadable"],
+            "damaged": sorted(f"{topic}/{n} from {first} to {until}" for topic, n, first, until in row["damaged"]),
             "republishing": dict(row["republishing"]),
         }
 
@@ -336,7 +348,15 @@ async def _takes_connections(kafka: str) -> bool:
     return False
 
 
-FACTS_EXAMPLE: Final = {"headers": {"ce_type": "education.school_changed"}, "value": {"urn": "990001"}}
+FACTS_EXAMPLE: Final = {"headers": {"ce_type": "education.school_changed"}, "value": {"reason": "placement_move"}}
+
+_PUBLISHES: Final = {
+    PUBLISHES: {
+        "description": "`true` where this service publishes on the topic: what it does not have was never recorded.",
+        "schema": {"type": "string", "enum": ["true", "false"]},
+        "example": "true",
+    }
+}
 
 
 def operations_router(operations: Operations) -> APIRouter:
@@ -353,7 +373,7 @@ def operations_router(operations: Operations) -> APIRouter:
         "/facts/{subject}",
         summary="The facts this service owns about a subject, after a version; one object a line.",
         response_class=Response,
-        responses={200: {"content": of_lines(FACTS_EXAMPLE)}},
+        responses={200: {"content": of_lines(FACTS_EXAMPLE), "headers": _PUBLISHES}},
     )
     async def facts(
         subject: UUID,
@@ -363,6 +383,7 @@ def operations_router(operations: Operations) -> APIRouter:
     ) -> Response:
         rows = await operations.facts_after(subject, topic, after)
         lines = b"".join(b'{"headers":' + r["headers"] + b',"value":' + r["payload"] + b"}\n" for r in rows)
-        return Response(lines, media_type=LINES)
+        publishes = topic in operations._known().parts.topics  # noqa: SLF001
+        return Response(lines, media_type=LINES, headers={PUBLISHES: str(publishes).lower()})
 
     return router

@@ -12,9 +12,15 @@ from carejourney.ids import parsed_id
 _COLUMNS = ("subject", "topic", "topic_version", "id", "type", "authority", "headers", "payload")
 
 _LANES = """
-select l.subject, l.topic, l.version, p.subject is not null as waits from lane l
-join unnest($1::uuid[], $2::text[]) as w(subject, topic) on l.subject = w.subject and l.topic = w.topic
+select w.subject, w.topic, l.version, p.subject is not null as waits,
+  (select exists (select from dismissed)) as dismissing
+from unnest($1::uuid[], $2::text[]) as w(subject, topic)
+left join lane l on l.subject = w.subject and l.topic = w.topic
 left join parked p on p.projection = 'gap' and p.subject = l.subject and p.topic = l.topic
+"""
+_DISMISSED = """
+select d.subject, d.topic, d.topic_version, d.id from dismissed d
+join unnest($1::uuid[], $2::text[]) as w(subject, topic) on d.subject = w.subject and d.topic = w.topic
 """
 _MOVE = """
 insert into lane (subject, topic, version, authority)
@@ -81,10 +87,15 @@ class Sorted:
 
 
 async def take(connection: asyncpg.Connection, facts: Sequence[Recorded], keep: frozenset[str] | None) -> Sorted:
-    """Add a batch to the copy. Facts whose type is not in `keep` only move their lane (None keeps all)."""
+    """Add a batch to the copy. Facts whose type is not in `keep` only move their lane (None keeps all).
+
+    What was dismissed, since its owner never recorded it, stays out however often it is read.
+    """
     lanes = sorted({(fact.subject, fact.topic) for fact in facts})
     rows = await connection.fetch(_LANES, [s for s, _ in lanes], [t for _, t in lanes])
-    versions = {(r["subject"], r["topic"]): r["version"] for r in rows}
+    if rows and rows[0]["dismissing"]:
+        facts = await _not_dismissed(connection, lanes, facts)
+    versions = {(r["subject"], r["topic"]): r["version"] for r in rows if r["version"] is not None}
     before = dict(versions)
     held = await _held(connection, {(r["subject"], r["topic"]) for r in rows if r["waits"]})
     result = _sort(facts, versions, held)
@@ -97,6 +108,14 @@ async def take(connection: asyncpg.Connection, facts: Sequence[Recorded], keep: 
     await _move(connection, facts, before, versions)
     result.conflicts = await _conflicts(connection, result.repeated)
     return result
+
+
+async def _not_dismissed(
+    connection: asyncpg.Connection, lanes: Sequence[Lane], facts: Sequence[Recorded]
+) -> Sequence[Recorded]:
+    rows = await connection.fetch(_DISMISSED, [s for s, _ in lanes], [t for _, t in lanes])
+    out = {tuple(row) for row in rows}
+    return [f for f in facts if (f.subject, f.topic, f.stream_version, parsed_id(f.id)) not in out] if out else facts
 
 
 async def _move(

@@ -48,7 +48,9 @@ class Saved(msgspec.Struct, Generic[S]):
 class Projection(Generic[S]):
     """`table` has `subject` as primary key, `state` (bytes) and the columns that `row` fills.
 
-    `row` gives None where the subject has no place in the projection; nothing is then shown of it.
+    `row` gives None where the subject has no place in the projection; nothing is then shown of it. `sealed` are the
+    columns that hold something personal, and the paths within the state (`state.schools.urn`; lists add no step, and
+    what lies beneath a path belongs to it): an envelope or nothing, as the receipt of an erasure vouches.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Projection(Generic[S]):
     handles: frozenset[str]
     evolve: Callable[[S, Standing], S]
     row: Callable[[S, Secrets], dict[str, Any] | None]
+    sealed: frozenset[str] = frozenset()
 
     def decode(self, saved: bytes) -> Saved[S]:
         found: Saved[S] = _decoder(self.state).decode(saved)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import KafkaError
 from opentelemetry.trace import SpanKind
 
-from carejourney import crash, parking, telemetry, tracing
+from carejourney import crash, damage, parking, telemetry, tracing
 from carejourney.applying import Applying, Effect
 from carejourney.checkpoints import Checkpoints, Fenced, Place, id_of
 from carejourney.envelope import Recorded
@@ -131,6 +131,41 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
         self.progress.lost.append(f"{place[0]}/{place[1]}")
         await self.checkpoints.start_again(place, offset)
 
+    async def read_on(self, tp: TopicPartition) -> None:
+        """Have the client go on where we are: what it gave that did not reach us is read again."""
+        place = (tp.topic, tp.partition)
+        if place in self.checkpoints.owned:
+            await self._seek(place)
+
+    async def skip(self, tp: TopicPartition, first: int, until: int) -> None:
+        """Go past what nobody can read, and keep where it lies; waits for a database that is away."""
+        log.error(
+            "projector.log_damaged", service=self.service, topic=tp.topic, partition=tp.partition, offset=first,
+            until=until,
+        )  # fmt: skip
+        attempt = 0
+        while (tp.topic, tp.partition) in self.checkpoints.owned:
+            try:
+                async with self._working:
+                    await self._skip((tp.topic, tp.partition), first, until)
+            except Fenced:
+                return await self._refresh()
+            except DATABASE_AWAY as error:
+                await self._wait(error, attempt)
+                attempt += 1
+            else:
+                telemetry.LOG_DAMAGED.labels(self.service, tp.topic).inc()
+                self.progress.fault, self.progress.moved_at = None, time.monotonic()
+                return None
+        return None
+
+    async def _skip(self, place: Place, first: int, until: int) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await parking.set_aside(connection, (*place, first), None, damage.reason_of(first, until))
+            await damage.note(connection, (*place, first, until), self.service)
+            await self.checkpoints.skip(connection, place, until)
+        self.checkpoints.skipped(place, until)
+
     async def handle(self, records: Sequence[ConsumerRecord]) -> None:
         """Apply a batch, however long the database, a lock or a fault makes us wait."""
         async with self._working:
@@ -154,7 +189,6 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
                 else:
                     self.progress.fault = None
                     self.progress.in_hand = {}
-                    self.progress.moved_at = time.monotonic()
                     return
 
     async def _wait(self, error: Exception, attempt: int) -> None:
@@ -211,6 +245,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
         started, began = time.perf_counter(), time.time_ns()
         read, unreadable = read_all(records)
         facts = [fact for _, fact in read]
+        kinds = self._unknown_kinds(facts)
         last = {(r.topic, r.partition): r for r in records}
         with tracing.batch(telemetry.APPLY_SPAN, self.service, SpanKind.CONSUMER, len(records)) as whole:
             async with self._pool.acquire() as connection, connection.transaction():
@@ -218,13 +253,17 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
                 apply = self.applying.apply_apart if isolate else self.applying.apply
                 effect = await apply(connection, facts)
                 await self._keep_oddities(connection, read, unreadable, effect)
+                await parking.keep_kinds(connection, kinds)
                 crash.point("projector.before_move")
                 await self.checkpoints.move(connection, last, len(records))
                 crash.point("projector.before_commit")
         crash.point("projector.after_commit")
         self.checkpoints.moved(last)
+        self.progress.moved_at = time.monotonic()
         tracing.each(telemetry.FACT_SPAN, facts, whole, SpanKind.CONSUMER, began)
         self.applying.reactions.committed(effect.recorded)
+        for schema, count in kinds.items():
+            telemetry.UNKNOWN_FACTS.labels(self.service, schema).inc(count)
         self._count(facts, effect, len(unreadable) + len(effect.refused), time.perf_counter() - started)
 
     async def _keep_oddities(
@@ -234,7 +273,7 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
         unreadable: Sequence[tuple[ConsumerRecord, str]],
         effect: Effect,
     ) -> None:
-        """Keep the places of records that took no effect, and count the facts of kinds nobody here knows."""
+        """Keep the places of records that took no effect."""
         records = {id(fact): record for record, fact in read} if effect.refused or effect.conflicts else {}
         refused = [(records[id(f)], f"cannot be kept: {fault.kind} at {fault.place}") for f, fault in effect.refused]
         for record, reason in (*unreadable, *refused):
@@ -251,7 +290,6 @@ class Projector(ConsumerRebalanceListener):  # type: ignore[misc]
                 offset=record.offset, fact=conflict.fact.id, kept=str(conflict.kept),
             )  # fmt: skip
             await parking.keep_conflict(connection, conflict.fact, conflict.kept, record.partition, record.offset)
-        await parking.keep_kinds(connection, self._unknown_kinds(fact for _, fact in read))
 
     def _unknown_kinds(self, facts: Iterable[Recorded]) -> Counter[str]:
         knows = self.applying.projecting.kinds.knows

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from carejourney.envelope import Draft
@@ -11,6 +11,11 @@ from carejourney.restating import beyond, said_later
 from carejourney.standing import Standing
 
 Key = tuple[Hashable, ...]
+# Why something never was so: the codes of the published language, the first four of them those that a person chooses.
+Because = Literal[
+    "error", "wrong_child", "twice", "did_not_happen",
+    "not_in_return", "not_stated", "said_elsewhere", "does_not_follow",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class Reconciliation:
         self._corrected = corrected
         self._retracted = retracted
         self._wanted: dict[Key, Wanted] = {}
-        self._dropped: dict[Key, str] = {}
+        self._dropped: dict[Key, Because] = {}
         self._following: set[Key] = set()
         self._new: dict[Key, str] = {}
 
@@ -106,19 +111,19 @@ class Reconciliation:
             return True
         return stands is not None and same(stands, wanted)
 
-    def leave_out(self, key: Key, year: int, reason: str) -> None:
+    def leave_out(self, key: Key, year: int, reason: Because) -> None:
         """Retract what the return of a year no longer states, unless it cannot know of it."""
         stands = self.standing(key)
         if stands is not None and not beyond(stands, year):
             self.drop(key, reason)
 
-    def drop(self, key: Key, reason: str, *, follows: bool = False) -> None:
+    def drop(self, key: Key, reason: Because, *, follows: bool = False) -> None:
         """Retract what stands under a key; `follows` where nobody took it back, but another fact makes it needless."""
         self._dropped[key] = reason
         if follows:
             self._following.add(key)
 
-    def drop_unwanted(self, among: Callable[[Standing], bool], reason: str) -> None:
+    def drop_unwanted(self, among: Callable[[Standing], bool], reason: Because) -> None:
         """Retract what stands, is among these, and is not wanted."""
         for key, fact in self._stands.items():
             if key not in self._wanted and among(fact):

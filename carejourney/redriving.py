@@ -42,7 +42,7 @@ select projection, reason, place from parked where projection = $1 and subject =
 """
 _LATEST: Final = """
 select id, at, actor, role, selection, dry_run, lanes, done, still_parked, ended_at from redrive
-order by at desc limit $1
+where not selection ? 'webhook' order by at desc limit $1
 """
 
 

@@ -22,11 +22,12 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 from opentelemetry.trace import SpanKind
 
-from carejourney import crash, republish, telemetry, tracing
+from carejourney import crash, damage, republish, telemetry, tracing
 from carejourney.batching import Packed, Places, pack
 from carejourney.checkpoints import Place
 from carejourney.envelope import stored
 from carejourney.logwatch import LogWatch, Loss, Remembered, overtaken
+from carejourney.publishing_order import Cursor, with_earlier
 from carejourney.store import DATABASE_AWAY
 
 log = structlog.get_logger()
@@ -54,12 +55,6 @@ from fact
 where (transaction_id, position) > ($1::xid8, $2) and (transaction_id, position) <= ($3::xid8, $4)
 order by transaction_id, position
 limit $6
-"""
-_EARLIER = """
-select f.transaction_id, f.position, f.id, f.subject, f.topic, f.topic_version, f.headers, f.payload, f.recorded_at
-from fact f join unnest($1::uuid[], $2::text[], $3::int[]) as w(subject, topic, topic_version)
-  on f.subject = w.subject and f.topic = w.topic and f.topic_version = w.topic_version
-where (f.transaction_id, f.position) > ($4::xid8, $5)
 """
 _MOVE = """
 with moved as (
@@ -95,10 +90,6 @@ def relay_producer(kafka: str, service: str) -> AIOKafkaProducer:
 async def relay_connection(dsn: str) -> asyncpg.Connection:
     """A connection that does not wait for the disk: a mark that a crash takes back only has facts sent once more."""
     return await asyncpg.connect(dsn, timeout=10, command_timeout=30, server_settings={"synchronous_commit": "off"})
-
-
-Cursor = tuple[int, int]
-Version = tuple[UUID, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +218,10 @@ class Relay:
     async def _after_loss(self, connection: asyncpg.Connection, loss: Loss) -> None:
         log.error("relay.log_lost", service=self._service, topic=loss.topic, reason=loss.reason)
         telemetry.LOG_LOST.labels(self._service, loss.topic).inc()
-        await republish.after_loss(connection, loss)
+        async with connection.transaction():
+            await republish.after_loss(connection, loss)
+            for stretch in loss.stretches:
+                await damage.note(connection, stretch, self._service, told=True)
         kept = {place: was for place, was in self._remembered.items() if place[0] != loss.topic}
         self._remembered = kept | {(loss.topic, n): Remembered(b, b - 1, None) for n, b in loss.begins.items()}
 
@@ -250,7 +244,7 @@ class Relay:
         crash.point("relay.after_read")
         reached = _place_of(rows[-1]) if rows else mark.cursor
         live = [row for row in rows if row["topic"] not in mark.again]
-        publish = await _with_earlier(connection, mark.cursor, live)
+        publish = await with_earlier(connection, mark.cursor, live)
         cursors: dict[str, Cursor] = {}
         for topic, cursor in mark.again.items():
             past, cursors[topic] = await _again(connection, topic, cursor, reached)
@@ -321,55 +315,8 @@ async def _again(
 ) -> tuple[list[asyncpg.Record], Cursor]:
     """The next facts of a topic that is published once more, and how far that comes."""
     rows = await connection.fetch(_READ_AGAIN, *cursor, *until, topic, BATCH)
-    found = await _with_earlier(connection, cursor, [row for row in rows if row["topic"] == topic])
+    found = await with_earlier(connection, cursor, [row for row in rows if row["topic"] == topic])
     return found, _place_of(rows[-1]) if len(rows) == BATCH else until
-
-
-async def _with_earlier(
-    connection: asyncpg.Connection, after: Cursor, rows: list[asyncpg.Record]
-) -> list[asyncpg.Record]:
-    """The rows in version order, with what must go before them.
-
-    A transaction may have its id before it waits for a stream that a later one holds: then the order of commit is not
-    that of the versions. What a row builds on is committed, so it is brought forward; its own turn sends it again.
-    """
-    found = await _before(connection, after, _unpreceded(rows))
-    if not found:
-        return rows
-    everything = {_version_of(row): row for row in rows}
-    while found:
-        everything.update((_version_of(row), row) for row in found)
-        wanted = {(s, t, v - 1) for s, t, v in map(_version_of, found) if v > 1} - everything.keys()
-        found = await _before(connection, after, wanted)
-    return sorted(everything.values(), key=lambda row: row["topic_version"])
-
-
-def _version_of(row: asyncpg.Record) -> Version:
-    return row["subject"], row["topic"], row["topic_version"]
-
-
-def _unpreceded(rows: list[asyncpg.Record]) -> set[Version]:
-    """What these rows build on that does not stand right before them among their own."""
-    last: dict[tuple[UUID, str], int] = {}
-    wanted = set()
-    for row in rows:
-        subject, topic, version = _version_of(row)
-        lane = (subject, topic)
-        if last.get(lane, 0) != version - 1:
-            wanted.add((subject, topic, version - 1))
-        last[lane] = version
-    return wanted
-
-
-async def _before(connection: asyncpg.Connection, after: Cursor, wanted: set[Version]) -> list[asyncpg.Record]:
-    """Those of the wanted facts that come after the mark: the others were published long ago."""
-    places = sorted(wanted)
-    if not places:
-        return []
-    found: list[asyncpg.Record] = await connection.fetch(
-        _EARLIER, [s for s, _, _ in places], [t for _, t, _ in places], [v for _, _, v in places], *after
-    )
-    return found
 
 
 async def _nothing() -> list[asyncpg.Record]:

@@ -6,7 +6,7 @@ their turn behind it, so that the order of a child's facts stays. Subscribers dr
 
 import json
 from collections.abc import Iterable
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import asyncpg
 from fastapi import APIRouter, Request, Security
@@ -14,8 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from carejourney.access import Caller, caller
 from carejourney.errors import NotFound
-from carejourney.logwatch import Loss
 from carejourney.openapi import problems
+
+if TYPE_CHECKING:
+    from carejourney.logwatch import Loss
 
 FROM_ZERO: Final = (0, 0)
 BY_RELAY: Final = "relay"
@@ -27,6 +29,7 @@ insert into republication (topic, asked_by, reason) select t, $2, $3 from unnest
 on conflict (topic) where ended_at is null do update set asked_at = now()
 """
 _FORGET = "delete from relayed where topic = $1"
+_FORGET_DAMAGE = "delete from damage where topic = $1"
 _BEGINS = """
 insert into relayed (topic, partition, begin_offset, record_offset)
 select $1, p, b, b - 1 from unnest($2::int[], $3::bigint[]) as n(p, b)
@@ -42,11 +45,14 @@ async def ask(connection: asyncpg.Connection, topics: Iterable[str], by: str, re
         await connection.execute(_NOTE, wanted, by, reason)
 
 
-async def after_loss(connection: asyncpg.Connection, loss: Loss) -> None:
+async def after_loss(connection: asyncpg.Connection, loss: "Loss") -> None:
     """The same, and remember the log as it is now."""
     async with connection.transaction():
         await ask(connection, [loss.topic], BY_RELAY, loss.reason)
         await connection.execute(_FORGET, loss.topic)
+        if not loss.stretches:
+            # Where the log is another one, what was known of its bytes no longer holds.
+            await connection.execute(_FORGET_DAMAGE, loss.topic)
         await connection.execute(_BEGINS, loss.topic, list(loss.begins), list(loss.begins.values()))
 
 

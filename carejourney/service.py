@@ -1,7 +1,8 @@
 """One service process put together: database, keys, relay, projector, timers and HTTP, from a parts list.
 
 A service's `app.py` gives its `Parts`; `build` makes the FastAPI application that `carejourney run` serves. Starting
-order: database (waited for), HTTP, then Kafka in the background: commands are taken while a broker is away.
+order: HTTP (503 until the database answers), database, then Kafka in the background: commands are taken while
+a broker is away.
 """
 
 import asyncio
@@ -23,14 +24,16 @@ from carejourney import telemetry
 from carejourney.access import TokenVerifier
 from carejourney.background import Background
 from carejourney.collecting import collect_seldom
+from carejourney.damage import Damages, damage_router
+from carejourney.dismissing import Dismissing
+from carejourney.dismissing_api import dismissing_router
 from carejourney.erasure.forgetting import keep_forgetting
 from carejourney.feed.api import feed_router
 from carejourney.feed.serving import Feed
 from carejourney.healing import Healing, credential_of
-from carejourney.http import LimitBody, add_health, add_problems
+from carejourney.http import HoldOff, LimitBody, add_health, add_problems
 from carejourney.information_flow import flow_router
 from carejourney.keys import Keys, Wrapper
-from carejourney.logs import telling
 from carejourney.logwatch import LogWatch
 from carejourney.migrate import migrate
 from carejourney.openapi import Application
@@ -44,6 +47,7 @@ from carejourney.redriving import Redriving
 from carejourney.relay import Relay, relay_producer
 from carejourney.republish import republish_router
 from carejourney.settings import Settings
+from carejourney.starting import Starting
 from carejourney.store import Store
 from carejourney.subscription import Subscription, describe
 from carejourney.tracing import TraceRequests
@@ -67,7 +71,7 @@ class Parts:
     """What makes one service this service.
 
     `topics` are those it publishes on, `listens` those it hears; `keeps` the fact types whose content goes into its
-    copy (None: all of them).
+    copy (None: all of them). `sealed` are the columns that hold something personal, by table, beside projections.
     """
 
     name: str
@@ -81,6 +85,7 @@ class Parts:
     projections: Sequence[Projection[Any]] = ()
     reactions: Sequence[Reaction] = ()
     clock: Clock | None = None
+    sealed: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -102,6 +107,8 @@ class Running:
     books: Books
     healing: Healing
     redriving: Redriving
+    dismissing: Dismissing
+    damages: Damages
     feed: Feed
     webhooks: Deliveries
     relay: Relay | None = None
@@ -143,17 +150,22 @@ async def assemble(parts: Parts, settings: Settings) -> Running:
     dsn = settings.database_url.get_secret_value()
     if settings.owner_database_url:
         await migrate(parts.name, parts.migrations, settings.owner_database_url.get_secret_value())
-    pool = await connected(dsn, settings.pool_size)
-    keys_pool = await connected(settings.keys_database_url.get_secret_value(), 2)
-    wrapper = _master_key(settings)
-    keys = Keys(keys_pool, wrapper)
-    await keys.load()
+    async with contextlib.AsyncExitStack() as opened:
+        pool = await connected(dsn, settings.pool_size)
+        opened.callback(pool.terminate)
+        keys_pool = await connected(settings.keys_database_url.get_secret_value(), 2)
+        opened.callback(keys_pool.terminate)
+        wrapper = _master_key(settings)
+        keys = Keys(keys_pool, wrapper)
+        await keys.load()
+        opened.pop_all()
     kinds = Kinds(parts.catalogue)
     store = Store(pool, keys, parts.catalogue, parts.name)
     projecting = Projecting(parts.name, parts.projections, kinds, keys)
     reactions = Reactions(store, parts.reactions, kinds, parts.clock)
     projector = Projector(pool, projecting, reactions, parts.keeps)
-    healing = Healing(pool, projector.applying, settings.owners, credential_of(settings, parts.name))
+    credential = credential_of(settings, parts.name)
+    healing = Healing(pool, projector.applying, settings.owners, credential)
     return Running(
         parts=parts,
         settings=settings,
@@ -174,6 +186,8 @@ async def assemble(parts: Parts, settings: Settings) -> Running:
         projector=projector,
         healing=healing,
         redriving=Redriving(pool, projecting, reactions, healing),
+        dismissing=Dismissing(pool, projector.applying, parts.topics, settings.owners, credential),
+        damages=Damages(pool, parts.name, parts.topics, settings.owners, credential, store.appended),
         feed=Feed(parts.name, pool, keys, parts.catalogue),
         webhooks=Deliveries(dsn, means_of(parts.name, pool, keys, parts.catalogue, settings.webhook_networks)),
         books=Books(dsn),
@@ -196,6 +210,7 @@ async def start(running: Running) -> None:
 
     running.background.start("subscription", subscription.run())
     running.background.start("healing", running.healing.run())
+    running.background.start("damage", running.damages.run())
     running.store.on_append(running.feed.watch.appended)
     running.background.start("feed", running.feed.watch.run())
     if parts.topics:
@@ -235,12 +250,18 @@ def _add_asyncapi(app: FastAPI, parts: Parts, settings: Settings) -> None:
 
 
 def _operators_pages(parts: Parts) -> list[APIRouter]:
-    """The page of parked lanes, and the sign-in where the service has no pages of its own."""
-    from carejourney.web import page_routes  # noqa: PLC0415 - templates are not needed to describe a service
-    from carejourney.web.parked import HOME, pages  # noqa: PLC0415
+    """The pages of parked lanes and webhooks, and the sign-in where the service has no pages of its own."""
+    from carejourney.web import page_routes, parked, webhooks  # noqa: PLC0415 - not needed to describe a service
 
     paths = {getattr(route, "path", "") for router in parts.routers for route in router.routes}
-    return [pages] if "/sign-in" in paths else [page_routes(home=HOME), pages]
+    pages = [parked.pages, webhooks.pages]
+    return pages if "/sign-in" in paths else [page_routes(home=parked.HOME), *pages]
+
+
+def _databases(settings: Settings) -> list[str]:
+    """Every database that a start needs."""
+    needed = (settings.owner_database_url, settings.database_url, settings.keys_database_url)
+    return [url.get_secret_value() for url in needed if url]
 
 
 def build(parts: Parts, settings: Settings, *, on_start: Callable[[Running], None] | None = None) -> FastAPI:
@@ -249,32 +270,46 @@ def build(parts: Parts, settings: Settings, *, on_start: Callable[[Running], Non
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         telemetry.set_up_tracing(parts.name)
-        with telling("service.not_started"):
+
+        async def begin() -> None:
             running = await assemble(parts, settings)
-        running.background.on_fault = app.state.end
-        running.feed.watch.ending = app.state.ending
-        app.state.running = running
-        operations.running = running
-        await start(running)
-        if on_start:
-            on_start(running)
+            running.background.on_fault = app.state.end
+            running.feed.watch.ending = app.state.ending
+            app.state.running = operations.running = running
+            await start(running)
+            if on_start:
+                on_start(running)
+            app.state.started.set()
+
+        def failed() -> None:
+            app.state.failed = True
+            app.state.end()
+
+        operations.starting = Starting(parts.name, _databases(settings), begin)
         try:
-            yield
+            async with operations.starting.under_way(failed):
+                yield
         finally:
-            await stop(running)
+            if operations.running is not None:
+                await stop(operations.running)
 
     operations = Operations()
     app = Application(title=parts.title, version="1", lifespan=lifespan)
     app.state.end = lambda: None
     app.state.ending = lambda: False
+    app.state.started = asyncio.Event()
+    app.state.failed = False
     app.state.verifier = TokenVerifier(settings.audience, issuer=settings.issuer, jwks_file=settings.jwks_file)
     app.add_middleware(LimitBody)
     app.add_middleware(TraceRequests)
+    app.add_middleware(HoldOff, while_=operations.is_starting)
     add_problems(app, operations.unable)
     add_health(app, operations.readiness, operations.faults)
     app.include_router(operations_router(operations))
     app.include_router(parked_router())
+    app.include_router(dismissing_router())
     app.include_router(republish_router(parts.topics))
+    app.include_router(damage_router(parts.topics))
     app.include_router(flow_router())
     app.include_router(feed_router(parts.topics, parts.catalogue))
     app.include_router(webhooks_router(parts.topics))
@@ -296,7 +331,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
     collect_seldom()
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
-    if not server.started:
+    if not server.started or app.state.failed:
         raise SystemExit(START_STATUS)
-    if app.state.running.background.faults:
+    if app.state.started.is_set() and app.state.running.background.faults:
         raise SystemExit(FAULT_STATUS)

@@ -19,13 +19,12 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
 
+from carejourney.log_reading import BATCH, POLL_MILLISECONDS, LogReading
 from carejourney.projector import Projector
 from carejourney.settings import Settings
 
 log = structlog.get_logger()
 
-BATCH: Final = 2_000
-POLL_MILLISECONDS: Final = 25
 # The client asks for a partition again only with its next request: so long may a child's second fact wait for others'.
 FETCH_MILLISECONDS: Final = 50
 # A topic that was deleted and made anew is found again after this long.
@@ -49,7 +48,13 @@ async def _nothing(_: Any) -> None:
     """Stands for the projector where the subscription is only described."""
 
 
-def make_broker(service: str, topics: Sequence[str], projector: Projector | None, settings: Settings) -> KafkaBroker:
+def make_broker(
+    service: str,
+    topics: Sequence[str],
+    projector: Projector | None,
+    settings: Settings,
+    reading: LogReading | None = None,
+) -> KafkaBroker:
     """The broker with the service's one subscription; also what the AsyncAPI document is made from."""
     broker = KafkaBroker(
         settings.kafka.split(","),
@@ -82,6 +87,8 @@ def make_broker(service: str, topics: Sequence[str], projector: Projector | None
     )
     if projector is not None:
         projector.subscriber = subscriber
+        # FastStream's own way to the next batch drops what a client raises, and waits five seconds.
+        subscriber.get_msg = (reading or LogReading(projector)).batch
     subscriber(projector.handle if projector is not None else _nothing)
     return broker
 
@@ -105,6 +112,8 @@ class Subscription:
         self._topics = topics
         self._projector = projector
         self._settings = settings
+        self._reading = LogReading(projector)
+        self._stuck: dict[TopicPartition, int] = {}
         self._stopping = asyncio.Event()
         self.connected = asyncio.Event()
         self.broker: KafkaBroker | None = None
@@ -114,7 +123,7 @@ class Subscription:
         while not self._stopping.is_set():
             try:
                 await ensure_topics(self._made, self._settings)
-                self.broker = make_broker(self._service, self._topics, self._projector, self._settings)
+                self.broker = make_broker(self._service, self._topics, self._projector, self._settings, self._reading)
                 self.connected.set()
                 await self.broker.start()
                 await self._until_stuck()
@@ -126,29 +135,39 @@ class Subscription:
                 wait = min(wait * 2, 5.0)
 
     async def _until_stuck(self) -> None:
-        """Wait to be stopped, or until the log has more for us and nothing has come for so long that none will."""
+        """Wait to be stopped, or until the log has more for us and nothing has moved for so long that nothing will."""
         since = time.monotonic()
         while not self._stopping.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._stopping.wait()
-            if not await self._left_waiting():
+            waiting = await self._left_waiting()
+            if not waiting:
                 since = time.monotonic()
             elif time.monotonic() - max(since, self._projector.progress.moved_at) > STUCK_SECONDS:
                 log.error("subscription.stuck", service=self._service)
+                await self._past_silence(waiting)
                 return
 
-    async def _left_waiting(self) -> bool:
-        """Whether there are records in our partitions, and none of them in hand."""
+    async def _past_silence(self, waiting: dict[TopicPartition, int]) -> None:
+        """Where a new client got no further than the one before it, it is the log that gives nothing there."""
+        again = [tp for tp, offset in waiting.items() if self._stuck.get(tp) == offset]
+        self._stuck = waiting
+        if again:
+            await self._reading.past_silence(self._settings.kafka, again)
+
+    async def _left_waiting(self) -> dict[TopicPartition, int]:
+        """Where our partitions have records, and none of them is in hand: the first offset not applied of each."""
         projector, consumer = self._projector, self._projector.consumer
         if consumer is None or projector.progress.in_hand or not consumer.assignment():
-            return False
+            return {}
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 ends = await consumer.end_offsets(consumer.assignment())
         except (KafkaError, OSError):
-            return False
-        return any(end > projector.next_offset(tp) for tp, end in ends.items())
+            return {}
+        reached = {tp: projector.next_offset(tp) for tp in ends}
+        return {tp: offset for tp, offset in reached.items() if ends[tp] > offset}
 
     async def stop(self) -> None:
         self._stopping.set()

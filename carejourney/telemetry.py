@@ -26,6 +26,11 @@ DUPLICATES: Final = Counter(
     "carejourney_duplicates", "Records dropped as already seen.", ["service"], registry=REGISTRY
 )
 UNREADABLE: Final = Counter("carejourney_unreadable", "Records that hold no fact.", ["service"], registry=REGISTRY)
+# `schema` names a type and version in the form of the published language, or says that it has no such form.
+UNKNOWN_FACTS: Final = Counter(
+    "carejourney_unknown_facts", "Facts of types or versions that this program does not know.", ["service", "schema"],
+    registry=REGISTRY,
+)  # fmt: skip
 CONFLICTS: Final = Counter(
     "carejourney_conflicts", "Records whose place in a lane another fact holds.", ["service"], registry=REGISTRY
 )
@@ -54,6 +59,9 @@ BATCH_SECONDS: Final = Histogram(
 FENCED: Final = Counter("carejourney_fenced", "Batches dropped as no longer ours.", ["service"], registry=REGISTRY)
 LOG_LOST: Final = Counter(
     "carejourney_log_lost", "Losses of what Kafka had acknowledged.", ["service", "topic"], registry=REGISTRY
+)
+LOG_DAMAGED: Final = Counter(
+    "carejourney_log_damaged", "Stretches of a log that nobody can read.", ["service", "topic"], registry=REGISTRY
 )
 TIMER_AGE: Final = Gauge(
     "carejourney_timer_age_seconds", "For how long the oldest timer that is due has waited.", ["service"],

@@ -4,9 +4,12 @@ Facts keep the bytes and the version they were recorded with. What decides, fold
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from carejourney.envelope import CORRECTIONS, Said
+
+if TYPE_CHECKING:
+    from carejourney.standing import Standing
 
 F = TypeVar("F", bound=Said)
 
@@ -53,6 +56,19 @@ class Versions:
         said = fact.data
         data = self._classes[fact.type].newest(said, version)
         return fact if data is said else cast("F", _Newer(fact, data))
+
+
+def version_told(one: "Standing", facts: Mapping[str, Said]) -> int | None:
+    """In which version a standing fact's content is written by the correction that gave it; None where none did.
+
+    `facts` are those that made it stand, by their ids.
+    """
+    for name in reversed(one.facts):
+        data = facts[name].data
+        for change in (data, *(data.get("consequences") or ())) if facts[name].type in CORRECTIONS else ():
+            if change.get("replacement") == one.data:
+                return int(change.get("of_version", 1))
+    return None
 
 
 class _Newer:

@@ -14,6 +14,7 @@ from carejourney.cli import contracts, erasing, importing, kit, lagging, reading
 from carejourney.cli.arguments import authority_code
 from carejourney.cli.connecting import DEFAULT_DATA, AsJson, ConnectionProblem, Data, installation, issuer_key
 from carejourney.cli.demonstrating import demonstrate, make_sample
+from carejourney.cli.dismissing import dismiss
 from carejourney.cli.parking import parked, redrive
 from carejourney.cli.printing import printing
 from carejourney.cli.provisioning import migrate_service, provision_server
@@ -39,6 +40,7 @@ app.command("rebuild")(rebuild)
 app.command("republish")(republish)
 app.command("parked")(parked)
 app.command("redrive")(redrive)
+app.command("dismiss")(dismiss)
 app.command("erase")(erasing.erase)
 app.add_typer(rotating.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")

@@ -135,4 +135,5 @@ def _for_people(said: Mapping[str, Any]) -> list[str]:
     """What does not go away by itself, such as `parked 3`."""
     counted = {"parked": sum(said.get("parked", {}).values()), "unreadable": said.get("unreadable", 0)}
     lost = ["log lost"] if said.get("lost") else []
-    return [*(f"{what} {number}" for what, number in counted.items() if number), *lost]
+    damaged = [f"log damaged: {place}" for place in said.get("damaged", ())]
+    return [*(f"{what} {number}" for what, number in counted.items() if number), *lost, *damaged]

@@ -18,7 +18,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 from fastapi import APIRouter, FastAPI, Request, Security
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from carejourney.access import EVERY_AUTHORITY, Caller, caller
 from carejourney.envelope import Context, Draft
@@ -29,7 +29,9 @@ from carejourney.ids import derived_id, new_id
 from carejourney.openapi import problems
 from carejourney.service import Running
 from carejourney.store import DATABASE_AWAY
+from events.catalogue import TOPICS
 from events.placement import SubjectErased
+from events.strictness import Strict
 
 log = structlog.get_logger()
 
@@ -47,11 +49,10 @@ where s.subject = $1 and s.authority = b.authority and s.local_id_digest = b.loc
 """
 
 
-class Ask(BaseModel):
+class Ask(Strict):
     """Ask for a child to be erased; nothing happens yet."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"child": "0197a3c2-5d1e-7c3a-9b60-2f4d8a6b1c05", "reason": "retention_ended"}]
         },
@@ -61,10 +62,10 @@ class Ask(BaseModel):
     reason: Reason
 
 
-class Confirm(BaseModel):
+class Confirm(Strict):
     """Confirm what was read: `draft` is the digest that was answered when it was asked for."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"draft": "0f" * 32}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"draft": "0f" * 32}]})
 
     draft: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -148,9 +149,19 @@ async def _authority(running: Running, child: UUID, who: Caller) -> str:
 
 
 async def _draft(running: Running, child: UUID, authority: str, reason: str) -> dict[str, Any]:
-    """What the receipt will say, as far as it can be said before: how many facts, and what stays of them."""
-    known = dict(await running.pool.fetch("select topic, version from lane where subject = $1", child))
-    return {"child": str(child), "authority": authority, "reason": reason, "facts": known, "stays": STAYS}
+    """What is to be erased, as far as placement can say it: the facts of the topics it hears, and what stays of them.
+
+    Facts of every other topic are erased with these; only the receipt counts them.
+    """
+    heard = dict(await running.pool.fetch("select topic, version from lane where subject = $1", child))
+    return {
+        "child": str(child),
+        "authority": authority,
+        "reason": reason,
+        "facts_heard_by_placement": heard,
+        "erased_too_but_not_counted_here": sorted(set(TOPICS) - set(running.parts.listens)),
+        "stays": STAYS,
+    }
 
 
 async def _found(running: Running, erasure: UUID, who: Caller) -> asyncpg.Record:
@@ -213,6 +224,7 @@ async def finish(running: Running, after: int = 0) -> int:
 
 
 async def _finish_always(app: FastAPI) -> None:
+    await app.state.started.wait()
     while True:
         try:
             forgotten = await finish(app.state.running)

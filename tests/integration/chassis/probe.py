@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from pydantic import SecretStr
 
-from carejourney.chassis_schema import upgrade_v1, upgrade_v2, upgrade_v3, upgrade_v4
+from carejourney.chassis_schema import upgrade_v1, upgrade_v2, upgrade_v3, upgrade_v4, upgrade_v5
 from carejourney.envelope import Draft, Recorded
 from carejourney.operations import Operations
 from carejourney.projection import Projection, Secrets
@@ -208,8 +208,9 @@ async def make_probe(surroundings: Surroundings, name: str) -> Probe:
     owner = await asyncpg.connect(owner_dsn)
     try:
         own = (statement.replace("{role}", name) for statement in OWN_TABLES)
-        upgrades = (*upgrade_v1(name), *upgrade_v2(name), *upgrade_v3(name), *upgrade_v4(name))
-        await owner.execute(";\n".join((*upgrades, *upgrade_webhooks(name), *own)))
+        upgrades = (upgrade_v1, upgrade_v2, upgrade_v3, upgrade_v4, upgrade_v5)
+        made = (statement for upgrade in upgrades for statement in upgrade(name))
+        await owner.execute(";\n".join((*made, *upgrade_webhooks(name), *own)))
     finally:
         await owner.close()
     settings = surroundings.settings(name).model_copy(

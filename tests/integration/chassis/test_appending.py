@@ -117,7 +117,7 @@ async def test_the_quick_reading_says_of_every_fact_what_the_plain_one_says(prob
     async with probe.running() as running:
         child, other = await children(running, 2)
         facts = await says(running, child, HELD, HealthAssessmentHeld(kind="initial"))
-        await says(running, child, FactRetracted(corrects=facts[0].id, type=HELD.wire, reason="stated twice"))
+        await says(running, child, FactRetracted(corrects=facts[0].id, type=HELD.wire, reason="twice"))
         await probe.caught_up(running)
         async with running.pool.acquire() as connection:
             quick = await kept.facts_of(connection, [child, other])

@@ -26,6 +26,7 @@ METRICS = (
     "carejourney_part_works", "carejourney_lag_seconds", "carejourney_timer_age_seconds",
     "carejourney_oldest_transaction_seconds", "carejourney_log_lost_total", "carejourney_conflicts_total",
     "carejourney_gaps_healed_total", "carejourney_gaps_asked_total", "carejourney_redriven_lanes_total",
+    "carejourney_log_damaged_total", "carejourney_unknown_facts_total",
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from carejourney.operations import Operations
 from carejourney.projection import Projection, Secrets
 from carejourney.reactions import Outcome, Reaction, Situation
 from carejourney.service import Running
+from carejourney.telemetry import REGISTRY
 from events.correction import FactCorrected
 from events.health import HealthAssessmentHeld
 from events.placement import ConvictionRecorded
@@ -100,6 +101,8 @@ async def test_a_later_version_of_a_fact_parks_its_child_until_the_program_knows
         assert row["reason"] == "UnknownVersion"
         kinds = await running.pool.fetch("select schema, facts from unknown_kind")
         assert [tuple(kind) for kind in kinds] == [(f"urn:carejourney:{one[0].type}:2", 1)]
+        counted = {"service": probe.name, "schema": kinds[0]["schema"]}
+        assert REGISTRY.get_sample_value("carejourney_unknown_facts_total", counted) == 1
 
 
 async def test_a_kind_of_fact_nobody_knows_is_counted_under_no_name_but_its_own_form(probe: Probe) -> None:

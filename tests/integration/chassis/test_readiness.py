@@ -13,8 +13,9 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
-from carejourney import operations
+from carejourney import operations, subscription
 from carejourney.embedded.kafka import throw_away_broker
 from carejourney.embedded.postgres import throw_away_server
 from carejourney.projector import PARTITION_LOCK
@@ -186,3 +187,37 @@ async def test_work_that_a_bug_ended_is_told_by_kind_and_place_and_ends_the_serv
         alive = await client.get("/health/live")
         assert (alive.status_code, alive.json()["faults"]) == (503, said["faults"])
     assert ends == ["asked to end"]
+
+
+async def test_only_what_takes_effect_counts_as_movement(probe: Probe) -> None:
+    async with probe.running() as running:
+        (child,) = await children(running, 1)
+        await says(running, child, HELD)
+        await probe.caught_up(running)
+        moved = running.projector.progress.moved_at
+        await running.projector.handle(await probe.records())
+        assert running.projector.progress.moved_at == moved
+        await says(running, child, HELD)
+        await probe.caught_up(running)
+        assert running.projector.progress.moved_at > moved
+
+
+async def test_a_topic_without_news_is_not_taken_for_a_stuck_one(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscription, "STUCK_SECONDS", 0.2)
+    monkeypatch.setattr(subscription, "LOOK_SECONDS", 0.1)
+    with capture_logs() as logged:
+        async with probe.running() as running:
+            (child,) = await children(running, 1)
+            await says(running, child, HELD)
+            await probe.caught_up(running)
+            quiet = time.monotonic() + 1
+
+            async def silence() -> bool:
+                return time.monotonic() > quiet
+
+            await until(silence, "a while without news")
+            consumer = running.projector.consumer
+            await says(running, child, HELD)
+            await probe.caught_up(running)
+            assert running.projector.consumer is consumer
+    assert "subscription.stuck" not in {line["event"] for line in logged}

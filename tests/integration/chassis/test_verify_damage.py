@@ -1,65 +1,22 @@
 """A log that cannot be read, and records that no store could hold, are told of with their place."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from aiokafka import ConsumerRecord
 
-from carejourney.embedded.kafka import throw_away_broker
 from carejourney.envelope import Recorded
 from carejourney.verify import reading
 from tests.fixtures.system import Surroundings
-from tests.integration.chassis.probe import Probe, make_probe, says
-from tests.integration.chassis.test_verify import HELD, facts_of, heard, verified
-
-RECORDS = 12
-# Where these lie in the header of a batch: the last byte of each.
-BASE_OFFSET, LENGTH, CHECKSUM = 7, 11, 20
-
-
-@dataclass(frozen=True)
-class Scratched:
-    """A service whose broker keeps its log where a test can change it."""
-
-    probe: Probe
-    folder: Path
-    records: list[ConsumerRecord]
-
-    def scratch_header(self, number: int, byte: int) -> None:
-        """Flip one bit in the header of a batch."""
-        (log,) = self.folder.rglob(f"{self.probe.topic}-{self.records[0].partition}/{0:020}.log")
-        with log.open("r+b") as file:
-            written, place = file.read(), 0
-            for _ in range(number):
-                place += 12 + int.from_bytes(written[place + 8 : place + 12])
-            file.seek(place + byte)
-            file.write(bytes([written[place + byte] ^ 1]))
-
-    def scratch(self, record: ConsumerRecord, where: bytes) -> None:
-        """Flip one byte of a record, which lies behind its key and begins with `where`."""
-        (log,) = self.folder.rglob(f"{self.probe.topic}-{record.partition}/{0:020}.log")
-        with log.open("r+b") as file:
-            written = file.read()
-            identity = dict(record.headers)["ce_id"]
-            place = written.index(where, written.index(identity) - 200)
-            file.seek(place)
-            file.write(bytes([written[place] ^ 1]))
+from tests.integration.chassis.probe import Probe
+from tests.integration.chassis.scratching import BASE_OFFSET, CHECKSUM, LENGTH, RECORDS, Scratched, scratched_log
+from tests.integration.chassis.test_verify import facts_of, heard, verified
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def scratched(surroundings: Surroundings) -> AsyncIterator[Scratched]:
-    with throw_away_broker() as broker:
-        probe = await make_probe(replace(surroundings, kafka=broker.address), f"scratched{uuid4().hex[:8]}")
-        async with probe.running() as running:
-            (child,) = await heard(probe, running, 1)
-            for _ in range(3):
-                await says(running, child, HELD, HELD, HELD)
-                await probe.caught_up(running)
-        yield Scratched(probe, broker.folder, [r for r in await probe.records() if r.key == str(child).encode()])
+    async with scratched_log(surroundings) as made:
+        yield made
 
 
 async def test_a_byte_flipped_in_a_log_is_found_by_its_place_and_the_rest_is_read(scratched: Scratched) -> None:
