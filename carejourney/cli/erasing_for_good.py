@@ -1,6 +1,7 @@
 """An erasure from asking to receipt, as the administrator of an installation carries it out."""
 
 import asyncio
+import importlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from carejourney.erasure.receipt import STAYS, Receipt, make_receipt, sign
 from carejourney.erasure.scan import scan
 from carejourney.erasure.structure import Examiner, Found, Language
 from carejourney.keys import RECEIPTS, Keys
+from carejourney.service import Parts
 from events.catalogue import CATALOGUE
 
 PATIENCE: Final = 120.0
@@ -110,7 +112,17 @@ def language() -> Language:
     fields = {wire: frozenset(cls.personal_fields()) for wire, cls in CATALOGUE.items()}
     personal = frozenset().union(*fields.values())
     elsewhere = {name for cls in CATALOGUE.values() for name in cls.model_fields if name not in cls.personal_fields()}
-    return Language(fields, personal - elsewhere)
+    return Language(fields, personal - elsewhere, _sealed())
+
+
+def _sealed() -> dict[str, frozenset[str]]:
+    """What each service says is personal in its tables, those of its projections and others."""
+    tables: dict[str, frozenset[str]] = {}
+    for name in SERVICES:
+        parts: Parts = importlib.import_module(f"services.{name}.app").PARTS
+        by_name = {one.table.name: one.sealed for one in parts.projections} | dict(parts.sealed)
+        tables |= {f"{name}.{table}": paths for table, paths in by_name.items()}
+    return tables
 
 
 async def receipt_of(place: Reach, erasure: UUID) -> Receipt:

@@ -4,7 +4,7 @@ It needs no settings, no database and no service: an address is all.
 """
 
 from carejourney.client.feed import FeedClient, FeedProblem
-from carejourney.client.folding import Standing, standing
+from carejourney.client.folding import Standing, standing, written_in
 from carejourney.client.kafka import KafkaClient, partition_of
 from carejourney.client.messages import Counts, Message
 from carejourney.client.places import Checkpoint, FileCheckpoint, Given, Mark
@@ -30,4 +30,5 @@ __all__ = [
     "partition_of",
     "standing",
     "typed",
+    "written_in",
 ]

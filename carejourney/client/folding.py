@@ -1,15 +1,15 @@
 """What is true now: corrections and retractions folded into what they are about."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from carejourney import standing as chassis
 from carejourney.client.messages import Message
 from carejourney.standing import Standing
-from carejourney.versions import Versions
+from carejourney.versions import Versions, version_told
 from events.catalogue import CATALOGUE
 
-__all__ = ["Standing", "standing"]
+__all__ = ["Standing", "standing", "written_in"]
 
 _versions: Final = Versions(CATALOGUE)
 
@@ -22,3 +22,12 @@ def standing(messages: Iterable[Message], *, retracted: bool = False) -> list[St
     """
     facts = {message.id: message.record for message in messages}
     return [one for one in chassis.standing(_versions.newest(facts.values())) if retracted or not one.retracted]
+
+
+def written_in(one: Standing, messages: Mapping[str, Message]) -> int:
+    """The version of its type in which the `data` of a standing fact is written; `messages` are all, by their ids.
+
+    It is the newest that this client knows, unless the fact, or a correction of it, was written in a later one.
+    """
+    facts = {name: fact for name in one.facts for fact in _versions.newest([messages[name].record])}
+    return version_told(one, facts) or messages[one.id].fact.version

@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from carejourney.envelope import ERASED
 from carejourney.erasure.structure import Examiner, Found
 from carejourney.provisioning import KEYS
+from carejourney.rebuild_rows import SCHEMA
 
 FAMILY: Final = "care."
 FACTS: Final = "fact"
@@ -52,7 +53,7 @@ async def _database(admin_dsn: str, database: str, subject: UUID, examiner: Exam
         for table in await connection.fetch(_TABLES):
             found = Found(".".join((database, *_named(table))))
             for row in await _rows(connection, table, subject):
-                examiner.row(found, row)
+                examiner.row(found, row, f"{database}.{_shown(table)}")
                 found.faults += _must_be_gone(table["name"], row)
             if table["name"] == FACTS:
                 await _mentions(connection, subject, found, examiner)
@@ -81,6 +82,12 @@ async def _heard(connection: asyncpg.Connection, subject: UUID, places: Sequence
 def _named(table: asyncpg.Record) -> tuple[str, ...]:
     """A table's name, with its schema where that is not the usual one: a rebuild works in one of its own."""
     return (table["name"],) if table["schema"] == "public" else (table["schema"], table["name"])
+
+
+def _shown(table: asyncpg.Record) -> str:
+    """The table whose rows these are; those of a rebuild are named after it, as in `virtual_roll__kept_1`."""
+    name: str = table["name"]
+    return name.partition("__")[0] if table["schema"] == SCHEMA else name
 
 
 async def _rows(connection: asyncpg.Connection, table: asyncpg.Record, subject: UUID) -> Sequence[asyncpg.Record]:

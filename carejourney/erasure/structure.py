@@ -3,6 +3,7 @@
 A personal field is nothing, or an envelope of the child's own key. A keyed hash tells who a child was to whoever has
 a guess, so none may be left in a table; but for the one made with the child's own key, which nobody can make any more.
 Of a fact its type says what is personal: a plain field may hold whatever its type lets pass, digests of files too.
+Of a row a projection says it, path by path; of any other row, names that are personal wherever they stand.
 """
 
 import base64
@@ -21,29 +22,41 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _SHORTEST: Final = NONCE + 16
 OWN_KEYED: Final = "asked"
 CONCERNS: Final = "ce_concerns"
+STATE: Final = "state"
 
 
 @dataclass(frozen=True)
 class Language:
-    """What is personal: by type of fact, and by names that are personal wherever they stand."""
+    """What is personal: by type of fact, by names that are personal wherever they stand, and by path in a table.
+
+    Tables of projections are named as in `education.virtual_roll`, and have the paths their projection declares.
+    """
 
     by_type: Mapping[str, frozenset[str]]
     everywhere: frozenset[str]
+    by_table: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """The names that are personal here; `all_judged` where other values are looked at as well."""
+    """The names and paths that are personal here; `all_judged` where other values are looked at as well."""
 
     personal: frozenset[str]
     all_judged: bool
+    paths: frozenset[str] = frozenset()
+
+    def declared(self, path: tuple[str, ...]) -> str | None:
+        """The declared path at or above one."""
+        above = (".".join(path[:steps]) for steps in range(1, len(path) + 1))
+        return next((one for one in above if one in self.paths), None)
 
 
 @dataclass
 class Found:
     """What was seen in one place: rows, sealed fields, and what should not be there (never its content).
 
-    `naming` are the ids of other subjects' facts that name this one by pseudonym.
+    `naming` are the ids of other subjects' facts that name this one by pseudonym; `sealed_at` the paths at which
+    envelopes stand in rows of tables.
     """
 
     place: str
@@ -51,6 +64,7 @@ class Found:
     sealed: int = 0
     faults: list[str] = field(default_factory=list)
     naming: set[str] = field(default_factory=set)
+    sealed_at: set[str] = field(default_factory=set)
 
 
 class Examiner:
@@ -91,43 +105,54 @@ class Examiner:
         if self._subject in (payload or b"").decode(errors="replace") or self._subject in headers.get(CONCERNS, ""):
             found.naming.add(headers.get("ce_id", ""))
 
-    def row(self, found: Found, row: Mapping[str, Any]) -> None:
-        """A row of any table."""
+    def row(self, found: Found, row: Mapping[str, Any], table: str = "") -> None:
+        """A row of any table; `table` where it may be one of a projection."""
         if "headers" in row and "payload" in row:
             self.fact(found, _parsed(row["headers"]) or {}, row["payload"])
             return
         found.rows += 1
-        rule = _Rule(self._language.everywhere, all_judged=True)
+        paths = self._language.by_table.get(table)
+        rule = _Rule(self._language.everywhere, all_judged=True, paths=paths or frozenset())
         for name, cell in row.items():
             if name.endswith("_digest") and cell is not None:
                 found.faults.append(f"a digest in the column {name}")
-                continue
-            value = _parsed(cell)
-            if name == "state" and isinstance(value, dict) and "reached" in value:
-                # By lane, and a lane may be called as a field is.
-                self._value(found, name, value.pop("reached"), _Rule(frozenset(), all_judged=True))
-            self._value(found, name, {name: value}, rule)
+            elif name == STATE and cell is not None:
+                self._state(found, _parsed(cell), rule, of_projection=paths is not None)
+            else:
+                self._value(found, name, _parsed(cell), rule, (name,))
 
-    def _value(self, found: Found, where: str, value: Any, rule: _Rule, name: str = "") -> None:
+    def _state(self, found: Found, saved: Any, rule: _Rule, *, of_projection: bool) -> None:
+        """What a projection folded, and how far by lane; a lane may be called as a field is."""
+        rest = dict(saved) if isinstance(saved, dict) else {"": saved}
+        if of_projection and not isinstance(rest.get(STATE), dict):
+            found.faults.append("a state that cannot be judged")
+        self._value(found, STATE, rest.pop("reached", None), _Rule(frozenset(), all_judged=True), (STATE,))
+        self._value(found, STATE, rest.pop(STATE, None), rule, (STATE,))
+        self._value(found, STATE, rest, rule, (STATE,))
+
+    def _value(self, found: Found, where: str, value: Any, rule: _Rule, path: tuple[str, ...] = ()) -> None:
         if isinstance(value, Mapping):
             for key, one in value.items():
-                self._value(found, where, one, rule, str(key))
+                self._value(found, where, one, rule, (*path, str(key)))
         elif isinstance(value, (list, tuple)):
             for one in value:
-                self._value(found, where, one, rule, name)
+                self._value(found, where, one, rule, path)
         else:
-            self._scalar(found, where, value, rule, name)
+            self._scalar(found, where, value, rule, path)
 
-    def _scalar(self, found: Found, where: str, value: Any, rule: _Rule, name: str) -> None:
-        if (name not in rule.personal and not rule.all_judged) or str(value) == self._subject:
+    def _scalar(self, found: Found, where: str, value: Any, rule: _Rule, path: tuple[str, ...]) -> None:
+        name, declared = path[-1] if path else "", rule.declared(path)
+        personal = declared is not None or name in rule.personal
+        if not (personal or rule.all_judged) or str(value) == self._subject:
             return
         place = where if name in {"", where} else f"{where}, {name}"
         if isinstance(value, str) and value.startswith(PREFIX):
             if self._is_envelope(value):
                 found.sealed += 1
+                found.sealed_at |= {declared or ".".join(path)} if rule.all_judged else set()
             else:
                 found.faults.append(f"an envelope of another key in {place}")
-        elif value is not None and name in rule.personal:
+        elif value is not None and personal:
             found.faults.append(f"a personal field in plain text in {place}")
         elif isinstance(value, str) and name != OWN_KEYED and _DIGEST.fullmatch(value):
             found.faults.append(f"a digest in {place}")

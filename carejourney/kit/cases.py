@@ -7,7 +7,9 @@ from typing import Any, Final
 from carejourney.kit.records import Author, KitRecord, Stranger
 from carejourney.kit.samples import sample
 from carejourney.standing import standing
+from carejourney.versions import version_told
 from events.catalogue import CATALOGUE
+from events.education import ExclusionImposed
 from events.families import Correction
 from events.placement import ChildDetailsRecorded, SubjectErased
 from events.planning import ReviewHeld, SocialWorkerVisitMade
@@ -27,33 +29,37 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A fact that stands: what a subscriber prints of it."""
+    """A fact that stands: what a subscriber prints of it. `version` is that of its type in which `data` is written."""
 
     fact: str
     subject: str
     type: str
+    version: int
     effective: str | None
     data: dict[str, Any]
 
     def as_json(self) -> dict[str, Any]:
         """The line that says it."""
-        return {name: getattr(self, name) for name in ("fact", "subject", "type", "effective", "data")}
+        return {name: getattr(self, name) for name in ("fact", "subject", "type", "version", "effective", "data")}
 
 
 def known(record: KitRecord) -> bool:
     """Whether the catalogue has this type in this version."""
     cls = CATALOGUE.get(record.type)
-    return cls is not None and record.headers["ce_dataschema"].endswith(f":{cls.version}")
+    return cls is not None and record.written_in <= cls.version
 
 
 def holds(records: Iterable[KitRecord]) -> dict[str, Held]:
     """What is true once all these records were read, by the id of the first statement of each."""
     read = {record.id: record for record in records if known(record)}
-    return {
-        one.id: Held(one.id, read[one.id].key, one.type, one.effective, dict(one.data))
-        for one in standing(record.recorded() for record in read.values())
-        if not one.retracted
-    }
+    told = {record.id: record.recorded() for record in read.values()}
+    found = {}
+    for one in (fact for fact in standing(told.values()) if not fact.retracted):
+        record, version = read[one.id], version_told(one, told)
+        found[one.id] = Held(
+            one.id, record.key, one.type, version or record.written_in, one.effective, dict(one.data)
+        )  # fmt: skip
+    return found
 
 
 def cases() -> list[Case]:
@@ -153,6 +159,18 @@ def _strange() -> list[Case]:
     ]  # fmt: skip
 
 
+def _other_version() -> list[Case]:
+    author = Author("other-version")
+    child, old = author.subject(), Stranger(ExclusionImposed.wire, 1)
+    told = [
+        author.says(child, old, day, "care.education", {"kind": "fixed", "days": 2.5, "authority_consulted": None})
+        for day in (DAY, "2026-05-20")
+    ]
+    longer, also = (ExclusionImposed(kind="suspension", sessions=sessions) for sessions in (6, 7))
+    once = author.corrects(told[0], told[0], longer, (told[1], also), effective=DAY)
+    return [Case("other-version", "facts of version 1 are corrected in version 2: `of_version` says so", (*told, once))]
+
+
 def _erased() -> list[Case]:
     author = Author("erased")
     child = author.subject()
@@ -171,5 +189,5 @@ def _every_fact() -> list[Case]:
 
 
 _MAKERS: Final[tuple[Callable[[], list[Case]], ...]] = (
-    _facts, _corrections, _retractions, _duplicates, _gap, _strange, _erased, _every_fact,
+    _facts, _corrections, _retractions, _duplicates, _gap, _strange, _other_version, _erased, _every_fact,
 )  # fmt: skip

@@ -120,12 +120,21 @@ class Judge:
             return "`data` is not an object"
         wrong = sorted(name for name, value in held.data.items() if not _same(said.get(name), value))
         if not wrong and line.get("effective") == held.effective:
-            return None if line.get("subject", held.subject) == held.subject else "it is held of another subject"
+            if line.get("subject", held.subject) != held.subject:
+                return "it is held of another subject"
+            return self._misread(held, line.get("version", 1))
         older = self._older(held.fact, said)
         if older:
             return older
         fields = ", ".join(wrong) or "effective"
         return f"does not say what was said: {fields}"
+
+    def _misread(self, held: Held, version: object) -> str | None:
+        """Whether the data are told under a version in which they are not written."""
+        if version == held.version:
+            return None
+        told = "`of_version` of its correction says" if self._changes(held.fact) else "`ce_dataschema` says"
+        return f"is told as of version {version}: it is written in version {held.version}, {told}"
 
     def _older(self, fact: str, said: Mapping[str, Any]) -> str | None:
         """Whether an older statement is held for the newest one."""

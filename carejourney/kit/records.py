@@ -43,6 +43,11 @@ class KitRecord:
         """The number among the facts of its subject on its topic."""
         return int(self.headers["ce_streamversion"])
 
+    @property
+    def written_in(self) -> int:
+        """The version of its type in which its value is written."""
+        return int(self.headers["ce_dataschema"].rpartition(":")[2])
+
     def payload(self) -> bytes:
         """The bytes of the value."""
         return json.dumps(self.value, separators=(",", ":")).encode()

@@ -10,15 +10,21 @@ from fastapi import APIRouter, Query, Request, Response, Security
 from carejourney.access import ROLES, Caller, caller
 from carejourney.answering import authority_of
 from carejourney.errors import Forbidden
-from carejourney.membership import check_membership
-from carejourney.owncopy import facts_of
 from carejourney.service import Running
 from events.journey import AGENCIES, RecordViewed
-from services.journey.asking import WHOLE_RECORD, Asked, found_child, history_of
+from services.journey.asking import WHOLE_RECORD, Asked, facts_shown, found_child, history_of
 from services.journey.days import LONDON
 from services.journey.sharing import views
 from services.journey.sharing.chain import assessment_chains
-from services.journey.sharing.viewing import CARER_VIEW, EDUCATION, HEALTH_SUMMARY, Lanes, note_view, reader_of
+from services.journey.sharing.viewing import (
+    CARER_VIEW,
+    EDUCATION,
+    HEALTH_SUMMARY,
+    Lanes,
+    note_view,
+    reader_of,
+    reads_disclosures,
+)
 from services.journey.story import KINDS
 from services.journey.values import Opening
 
@@ -108,16 +114,17 @@ async def health_summary(child: str, request: Request, response: Response, who: 
 
 
 @router.get("/children/{child}/disclosures", summary="Who was told of the child, and who looked at the record.")
-async def disclosures(child: str, request: Request, response: Response, who: Whole) -> dict[str, Any]:
+async def disclosures(child: str, request: Request, response: Response, who: Anyone) -> dict[str, Any]:
     response.headers["Cache-Control"] = "no-store"
-    return views.disclosures((await _seen(request, who, child)).ever)
+    seen = await _seen(request, who, child)
+    reads_disclosures(seen.now, who, seen.today)
+    return views.disclosures(seen.ever)
 
 
 @router.get("/children/{child}/agencies", summary="What each agency did, in one order.")
 async def agencies(child: str, request: Request, response: Response, who: Working) -> list[dict[str, Any]]:
     response.headers["Cache-Control"] = "no-store"
     seen = await _seen(request, who, child)
-    await check_membership(seen.running.pool, who, seen.today)
     return views.agencies(seen.ever, SOURCES)
 
 
@@ -132,8 +139,7 @@ async def assessments(child: str, request: Request, response: Response, who: Who
     response.headers["Cache-Control"] = "no-store"
     running: Running = request.app.state.running
     subject = await found_child(running, who, child)
-    async with running.pool.acquire() as connection:
-        facts = (await facts_of(connection, [subject]))[subject]
+    facts = (await facts_shown(running, [subject])).get(subject, [])
     opening = Opening((await running.keys.of([subject])).get(subject))
     return assessment_chains(KINDS.versions.newest(facts), opening, withhold=False)
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from carejourney.envelope import Recorded
-from carejourney.standing import standing
+from carejourney.keys import FORGOTTEN
+from carejourney.standing import Standing, standing
 from events.catalogue import CATALOGUE
 from services.journey.days import day_of, days_between
 from services.journey.sharing.viewing import Lanes
 
 POLICY: Final = Path(__file__).parents[1] / "policy" / "sharing.toml"
+WRONG: Final = ("invalid", "contradictory")
 STATUS: Final = ("care", "legal_status", "placement")
 
 
@@ -26,7 +28,7 @@ def policy() -> Mapping[str, Any]:
 
 @dataclass(slots=True)
 class Producer:
-    """What one service said: how many facts, how many of them late, out of order, corrected or withdrawn."""
+    """What one service said: facts, those late, out of order, corrected or withdrawn, and what is blank."""
 
     facts: int = 0
     late: int = 0
@@ -34,17 +36,24 @@ class Producer:
     out_of_order: int = 0
     corrected: int = 0
     retracted: int = 0
+    expected: int = 0
+    blank: Counter[str] = field(default_factory=Counter)
     open_issues: Counter[str] = field(default_factory=Counter)
     resolved_issues: int = 0
 
     def shown(self) -> dict[str, Any]:
-        """The figures of the report; shares are of the facts that stand."""
+        """The figures of the report; shares are of the facts that stand, and of the fields a complete record states."""
         stand = self.facts - self.retracted
+        wrong = sum(self.open_issues[kind] for kind in WRONG)
         return {
             "facts": self.facts,
             "late": self.late,
             "timely_share": round(1 - self.late / stand, 4) if stand else None,
             "mean_days_to_record": round(self.days_late / stand, 1) if stand else None,
+            "expected_fields": self.expected,
+            "complete_share": round(1 - self.blank.total() / self.expected, 4) if self.expected else None,
+            "blank_fields": dict(sorted((+self.blank).items())),
+            "valid_share": round(max(0.0, 1 - wrong / stand), 4) if stand else None,
             "out_of_order": self.out_of_order,
             "corrected": self.corrected,
             "retracted": self.retracted,
@@ -72,6 +81,7 @@ class Quality:
             if one.retracted:
                 continue
             self._timely(producer, one, newest)
+            _complete(producer, one)
             if one.type == _RAISED:
                 self._issue(one.data, resolved=one.id in ended)
 
@@ -102,16 +112,26 @@ class Quality:
         return {source: one.shown() for source, one in sorted(self._producers.items())}
 
 
+def _complete(producer: Producer, one: Standing) -> None:
+    """Which of the fields that a complete record states are blank; a sealed field is stated, and stays sealed."""
+    complete = policy()["complete_record"]
+    for name in complete["fields"].get(one.type, ()):
+        producer.expected += 1
+        value = one.data.get(name)
+        producer.blank[f"{one.type}.{name}"] += value is None or value in complete["unknown"]
+
+
 _RAISED: Final = "journey.data_quality_issue_raised"
 _RESOLVED: Final = "journey.data_quality_issue_resolved"
 
 
 def currency(now: Lanes, ever: Lanes, today: str) -> tuple[str, str] | None:
-    """The school a child attends today, and whether it is told: `current`, `due` or `overdue`. None without a school.
+    """The school a child attends today, and whether it is told: `current`, `due` or `overdue`. None without one.
 
-    A school has to be told within the days of the policy after care, legal status or placement last changed.
+    A school has to be told within the days of the policy after care, legal status or placement last changed. What is
+    forgotten tells nothing.
     """
-    schools = [one["value"]["urn"] for one in now["school"] if one["value"].get("urn")]
+    schools = [one["value"]["urn"] for one in now["school"] if one["value"].get("urn") not in {None, FORGOTTEN}]
     changes = [day_of(one["from"]) for lane in STATUS for one in now[lane] if one["from"]]
     if not schools or not changes:
         return None

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Security
 
 from carejourney.access import Caller, caller
 from carejourney.envelope import Recorded
+from carejourney.keys import SubjectKey
 from carejourney.owncopy import facts_of
 from carejourney.service import Running
 from services.journey.api import authority_asked
@@ -49,24 +51,33 @@ async def schools(request: Request, who: Overseer, authority: Authority = None) 
     asked = authority_asked(who, authority, *ROLES)
     today = datetime.now(UTC).astimezone(LONDON).date().isoformat()
     counted: dict[str, Counter[str]] = {}
-    async for facts in _facts(request.app.state.running, asked):
-        found = currency(_lanes(facts, today), _lanes(facts), today)
-        if found is not None:
-            counted.setdefault(found[0], Counter(current=0, due=0, overdue=0))[found[1]] += 1
+    running: Running = request.app.state.running
+    async for batch in _batches(running, asked):
+        keys = await running.keys.of(batch)
+        for child, facts in batch.items():
+            key = keys.get(child)
+            found = currency(_lanes(facts, today, key=key), _lanes(facts, key=key), today)
+            if found is not None:
+                counted.setdefault(found[0], Counter(current=0, due=0, overdue=0))[found[1]] += 1
     return {"authority": asked, "schools": {urn: dict(counts) for urn, counts in sorted(counted.items())}}
 
 
 async def _facts(running: Running, authority: str) -> AsyncIterator[list[Recorded]]:
-    """What is held of each child of an authority; memory holds one batch."""
+    """What is held of each child of an authority."""
+    async for batch in _batches(running, authority):
+        for facts in batch.values():
+            yield facts
+
+
+async def _batches(running: Running, authority: str) -> AsyncIterator[dict[UUID, list[Recorded]]]:
+    """What is held of an authority's children, a batch at a time; memory holds one."""
     async for children in in_batches(running.engine, authority):
         async with running.pool.acquire() as connection:
-            facts = await facts_of(connection, children)
-        for child in children:
-            yield facts.pop(child)
+            yield await facts_of(connection, children)
 
 
-def _lanes(facts: list[Recorded], on: str | None = None) -> Lanes:
-    """The lanes with everything personal left closed."""
+def _lanes(facts: list[Recorded], on: str | None = None, *, key: SubjectKey | None = None) -> Lanes:
+    """The lanes, with everything personal left closed where no key is given."""
     day = datetime.fromisoformat(on).date() if on else None
-    lanes: Lanes = history(facts, key=None, child="", local_id=None, true_on=day, withhold=True)["lanes"]
+    lanes: Lanes = history(facts, key=key, child="", local_id=None, true_on=day, withhold=True)["lanes"]
     return lanes

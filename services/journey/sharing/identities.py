@@ -9,13 +9,16 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from fastapi import APIRouter, Request, Security
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from carejourney.access import Caller, caller
 from carejourney.projection import Projection, Secrets
 from carejourney.service import Running
 from carejourney.standing import Standing
-from events.codes import SYSTEM
+from events.codes import SYSTEM, Code
+from events.codes.code_set import listed
+from events.event import Coded
+from events.strictness import Strict
 from services.journey.tables import METADATA
 
 READERS: Final = ("social-work", "review", "operations")
@@ -68,25 +71,30 @@ def row(links: Links, secrets: Secrets) -> dict[str, Any] | None:
 
 
 PROJECTION: Final = Projection(
-    "identity_links", 1, IDENTITY_LINKS, Links, frozenset({LINKED, *NUMBERS}), evolve, row
+    "identity_links", 1, IDENTITY_LINKS, Links, frozenset({LINKED, *NUMBERS}), evolve, row,
+    frozenset({"state.numbers"}),
 )  # fmt: skip
 
 router = APIRouter(tags=["identities"])
 Reader = Annotated[Caller, Security(caller, scopes=READERS)]
 
 
-class Search(BaseModel):
+NUMBERED_BY: Final = listed(
+    "numbered_by", Code("uln", "Unique learner number"), Code("upn", "Unique pupil number"), *SYSTEM
+)
+
+
+class Search(Strict):
     """A number, and whose it is; in a body, so that it stands in no address."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"authority": "E08000025", "system": "school", "identifier": "PUPIL-7731"}]
         },
     )  # fmt: skip
 
     authority: Annotated[str, Field(pattern="^[A-Z][0-9]{8}$", description="ONS code of the authority.")]
-    system: Annotated[str, Field(description=f"`uln`, `upn`, or one of: {', '.join(SYSTEM.codes)}.")]
+    system: Annotated[str, Coded(NUMBERED_BY), Field(description="Whose number it is.")]
     identifier: Annotated[str, Field(min_length=1, max_length=64)]
 
 

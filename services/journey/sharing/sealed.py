@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, Security
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from carejourney.access import Caller, caller
 from carejourney.errors import NotFound
@@ -15,6 +15,7 @@ from carejourney.service import Running
 from events.codes import SHARED_FOR
 from events.event import Coded
 from events.journey import SealedRecordViewed
+from events.strictness import Strict
 from services.journey.asking import UNKNOWN, Asked, day_asked, history_of, moment_asked
 from services.journey.samples import CHILD, HISTORY_SAMPLE
 from services.journey.sharing.viewing import note_view
@@ -25,10 +26,10 @@ Keeper = Annotated[Caller, Security(caller, scopes=(ROLE,))]
 router = APIRouter(tags=["sealed records"])
 
 
-class Read(BaseModel):
+class Read(Strict):
     """Read a sealed record, for this purpose."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"child": CHILD, "purpose": "origins"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"child": CHILD, "purpose": "origins"}]})
 
     child: UUID
     purpose: Annotated[str, Coded(SHARED_FOR), Field(description="What it is read for.")]

@@ -12,6 +12,7 @@ from carejourney.errors import Forbidden
 from carejourney.ids import new_id
 from carejourney.service import Running
 from events.event import Fact
+from services.journey.asking import WHOLE_RECORD
 
 Lanes = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -47,6 +48,12 @@ def reader_of(now: Lanes, who: Caller, scope: str, today: date) -> str:
     return granted
 
 
+def reads_disclosures(now: Lanes, who: Caller, today: date) -> None:
+    """Raise `Forbidden` unless the caller keeps the whole record, or is the child, to whom a part of it is granted."""
+    if who.roles.isdisjoint(WHOLE_RECORD) and "child" not in _grants(now, who.actor, today).values():
+        raise Forbidden("who was told of a child is for the child, and for those who keep the whole record")
+
+
 def _is_carer(now: Lanes, actor: str) -> bool:
     return any(one["value"]["role"]["code"] == "carer" and one["value"]["worker"] == actor for one in now["team"])
 
@@ -56,12 +63,17 @@ def _is_teacher(now: Lanes, actor: str) -> bool:
 
 
 def _granted(now: Lanes, actor: str, scope: str, today: date) -> str | None:
-    for one in now["record_access"]:
-        value = one["value"]
-        lasts = value["until"] is None or value["until"] >= today.isoformat()
-        if value["holder"] == actor and value["scope"]["code"] == scope and lasts:
-            return str(value["to_role"]["code"])
-    return None
+    return _grants(now, actor, today).get(scope)
+
+
+def _grants(now: Lanes, actor: str, today: date) -> dict[str, str]:
+    """The parts that are granted to somebody today, each with the role it is granted in; the first grant counts."""
+    held = [one["value"] for one in now["record_access"] if one["value"]["holder"] == actor]
+    return {
+        str(value["scope"]["code"]): str(value["to_role"]["code"])
+        for value in reversed(held)
+        if value["until"] is None or value["until"] >= today.isoformat()
+    }
 
 
 async def note_view(

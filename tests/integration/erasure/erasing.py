@@ -24,7 +24,8 @@ from tests.fixtures.system import AUTHORITY, SERVICES, System
 
 BIRTH, CHILD_BIRTH, HOME, PLACED = "2010-02-27", "2025-03-09", "B15 2TT", "SY1 1QT"
 UPN, PERMANENCE, WORDS = "A123456789012", "xx/07/2013", "a canary sang to me alone"
-SEEN: Final = (BIRTH, CHILD_BIRTH, HOME, PLACED, UPN, PERMANENCE, WORDS)
+SCHOOL = "ZQX912873465"
+SEEN: Final = (BIRTH, CHILD_BIRTH, HOME, PLACED, UPN, PERMANENCE, WORDS, SCHOOL)
 TABLES: Final[dict[str, list[dict[str, Any]]]] = {
     "header": [a_header(dob=BIRTH, mother="1", mc_dob=CHILD_BIRTH)],
     "episodes": [
@@ -69,7 +70,8 @@ def _has_words(cls: type[Fact]) -> bool:
 async def _say(system: System, child: UUID, cls: type[Fact]) -> bool:
     sample = sample_of(cls)
     words = {n: f"{WORDS} of {n}" for n in cls.personal_fields() if not str(sample.content.get(n, ""))[:1].isdigit()}
-    body = {"type": cls.wire, "effective": sample.effective, "content": sample.content | words}
+    schools = dict.fromkeys({"urn", "previous_urn"} & set(cls.personal_fields()), SCHOOL)
+    body = {"type": cls.wire, "effective": sample.effective, "content": sample.content | words | schools}
     answer = await system[cls.owner()].post(f"/children/{child}/{cls.plural}", json=body)  # type: ignore[attr-defined]
     return answer.is_success
 

@@ -185,6 +185,21 @@ async def test_it_is_asked_for_by_a_role_of_its_own_and_confirmed_with_the_draft
     assert (await placement.post(path, json=body)).status_code == 410
 
 
+async def test_the_draft_counts_what_placement_hears_and_names_every_topic_that_it_does_not_count(
+    system: System, reach: Reach
+) -> None:
+    child, _ = await a_child(system)
+    asked = (await system["placement"].post("/erasures", json={"child": str(child), "reason": "court_order"})).json()
+    counted, others = (asked["draft"][name] for name in ("facts_heard_by_placement", "erased_too_but_not_counted_here"))
+    await confirmed(system["placement"], asked)
+    receipt = await issue(reach, UUID(asked["erasure"]))
+    rows = {one["place"]: one["rows"] for one in receipt["topics"]}
+    rows["care.placement"] -= 1
+    assert counted == {topic: count for topic, count in rows.items() if topic not in others}
+    assert {"care.planning", "care.health", "care.journey", "care.placement.restricted"} <= set(others)
+    assert rows.keys() & set(others)
+
+
 @pytest.mark.parametrize(
     ("service", "statement"),
     [

@@ -12,6 +12,7 @@ from carejourney.rebuild import rebuild_service
 from carejourney.sealed_records import sealed_among
 from tests.fixtures.system import AUTHORITY, Surroundings, System, running_services
 from tests.integration.erasure.erasing import dumped, published
+from tests.integration.sharing.feeding import everything_fed
 
 SERVICES = ("placement", "planning", "education", "health", "leaving_care", "journey")
 GROUP, GROUPS, OTHER = "placement.sibling_group_recorded", "registers", uuid4()
@@ -229,14 +230,7 @@ async def fed(desk: System, service: str, topic: str, child: UUID) -> list[str]:
 
 
 async def facts_fed(desk: System, service: str, topic: str, child: UUID) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    after: dict[str, str] = {}
-    while True:
-        page = (await desk[service].get(f"/feed/{topic}", params=after)).raise_for_status().json()
-        found += [one for one in page["facts"] if one["subject"] == str(child)]
-        if not page["more"]:
-            return found
-        after = {"after": page["next"]}
+    return [one for one in await everything_fed(desk, service, topic) if one["subject"] == str(child)]
 
 
 async def test_a_feed_read_from_the_beginning_tells_of_a_sealed_record_only_that_it_was_sealed(desk: System) -> None:

@@ -3,27 +3,16 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import httpx
 import pytest
 import pytest_asyncio
 
-from carejourney.access import mint
 from tests.fixtures.system import AUTHORITY, Surroundings, System, running_services
+from tests.integration.sharing.desks import a_child, as_, asks, flow_of, says
+from tests.integration.sharing.feeding import everything_fed
 
 SERVICES = ("placement", "planning", "education", "health", "journey")
-FAMILIES = {
-    "planning.team_member_joined": "roles", "planning.team_member_left": "roles",
-    "planning.social_worker_assigned": "roles", "planning.social_worker_visit_made": "activities",
-    "education.designated_teacher_appointed": "roles", "education.school_information_shared": "activities",
-    "planning.decision_made": "decisions",
-    "education.school_changed": "intervals", "education.learner_number_assigned": "registers",
-    "health.adverse_experience_recorded": "needs", "health.health_summary_shared": "activities",
-    "journey.identity_linked": "registers", "journey.agency_involvement_started": "intervals",
-    "journey.achievement_recorded": "outcomes", "journey.school_work_stored": "activities",
-    "journey.views_recorded": "views", "journey.data_quality_issue_raised": "incidents",
-}  # fmt: skip
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -31,29 +20,6 @@ async def desk(surroundings: Surroundings) -> AsyncIterator[System]:
     async with running_services(surroundings, SERVICES) as system:
         await system.settled()
         yield system
-
-
-def as_(desk: System, actor: object, *roles: str) -> dict[str, str]:
-    token = mint(desk.surroundings.folder / "issuer.json", str(actor), roles, (AUTHORITY,))
-    return {"authorization": f"Bearer {token}"}
-
-
-async def a_child(desk: System) -> UUID:
-    [child] = await desk.register(f"SHARED-{uuid4().hex[:8]}")
-    await desk.settled()
-    return child
-
-
-async def says(
-    desk: System, child: UUID, wire: str, day: str, who: dict[str, str] | None = None, **content: Any
-) -> httpx.Response:
-    service = wire.partition(".")[0]
-    body = {"type": wire, "effective": day, "content": content}
-    return await desk[service].post(f"/children/{child}/{FAMILIES[wire]}", json=body, headers=who)
-
-
-async def asks(desk: System, path: str, who: dict[str, str] | None = None, **asked: str) -> httpx.Response:
-    return await desk["journey"].get(path, headers=who, params=asked)
 
 
 async def joined(desk: System, kind: str) -> str:
@@ -100,7 +66,7 @@ async def test_the_delay_of_sharing_is_counted_from_the_day_it_was_so_and_raises
     so_on = datetime.now(UTC).date() - timedelta(days=30)
     await says(desk, child, SUMMARISED, so_on.isoformat(), **SUMMARY)
     await desk.settled()
-    assert (await desk["health"].get("/feed/care.health", headers=as_(desk, consumer, "health"))).json()["facts"]
+    assert await everything_fed(desk, "health", "care.health", as_(desk, consumer, "health"))
 
     report = await flow_of(desk, "health")
 
@@ -121,19 +87,13 @@ async def test_every_service_tells_who_takes_what_within_their_rights_and_what_n
     for wire in said:
         service = wire.partition(".")[0]
         who = as_(desk, consumer, *READS[service])
-        assert wire in (await desk[service].get(f"/feed/care.{service}", headers=who)).text
+        assert wire in {one["type"] for one in await everything_fed(desk, service, f"care.{service}", who)}
         assert wire in (await flow_of(desk, service))["consumers"][consumer]
     refused = await desk["health"].get("/feed/care.health.restricted", headers=as_(desk, consumer, "virtual-school"))
     assert refused.status_code == 403
     assert UNTAKEN in (await flow_of(desk, "health"))["dead_ends"]
     told = await asks(desk, f"/children/{child}/history", as_(desk, "worker", "social-work"))
     assert {one["source"] for lane in told.json()["lanes"].values() for one in lane} >= READS.keys()
-
-
-async def flow_of(desk: System, service: str) -> dict[str, Any]:
-    told = await desk[service].get("/operations/information-flow", headers=as_(desk, "dcs", "strategic"))
-    found: dict[str, Any] = told.raise_for_status().json()
-    return found
 
 
 @pytest.mark.source("CM2.51a")
@@ -223,9 +183,8 @@ async def test_four_agencies_record_and_read_alike(desk: System) -> None:
     for agency, role in agencies.items():
         told = await asks(desk, f"/children/{child}/agencies", as_(desk, agency, role))
         assert [one["agency"] for one in told.json()] == list(agencies), agency
-        feed = await desk["journey"].get("/feed/care.journey", headers=as_(desk, agency, role))
-        subjects = {one["subject"] for one in feed.json()["facts"]}
-        assert str(child) in subjects, agency
+        feed = await everything_fed(desk, "journey", "care.journey", as_(desk, agency, role))
+        assert str(child) in {one["subject"] for one in feed}, agency
 
 
 @pytest.mark.source("CM4.87b")

@@ -24,6 +24,14 @@ def looked_at(row: dict[str, Any]) -> Found:
     return found
 
 
+def of_the_roll(state: Any, **columns: Any) -> Found:
+    """A row of the virtual roll as the reader sees it."""
+    found = Found("education.virtual_roll")
+    saved = json.dumps({"state": state, "reached": {}}).encode() if isinstance(state, dict) else state
+    Examiner(CHILD, language()).row(found, {"subject": CHILD, "state": saved, **columns}, "education.virtual_roll")
+    return found
+
+
 def a_fact(data: object, wire: str = DETAILS) -> dict[str, Any]:
     return {"headers": json.dumps({"ce_type": wire}).encode(), "payload": json.dumps(data).encode()}
 
@@ -106,3 +114,29 @@ def test_a_row_of_a_projection_keeps_envelopes_and_what_is_coded() -> None:
 def test_the_hash_made_with_the_childs_own_key_may_stay() -> None:
     answer = json.dumps({"facts": 1, "asked": KEY.fingerprint(b"a body")}).encode()
     assert looked_at({"subject": CHILD, "answer": answer}).faults == []
+
+
+@pytest.mark.parametrize(
+    ("state", "columns", "fault"),
+    [
+        ({"born": "2011-04-09"}, {}, "plain text in state, born"),
+        ({"schools": [{"urn": SEALED}, {"urn": "103456"}]}, {}, "plain text in state, urn"),
+        ({"schools": [{"urn": 103456}]}, {}, "plain text in state, urn"),
+        ({"schools": [{"urn": {"of": "103456"}}]}, {}, "plain text in state, of"),
+        ({"born": OTHERS}, {}, "an envelope of another key"),
+        ({}, {"upn": "A123456789012"}, "plain text in upn"),
+        (b"2011-04-09, Elm Bank", {}, "a state that cannot be judged"),
+        (b'["2011-04-09"]', {}, "a state that cannot be judged"),
+    ],
+)
+def test_where_a_projection_says_that_it_seals_nothing_else_may_stand(
+    state: Any, columns: dict[str, Any], fault: str
+) -> None:
+    (told,) = of_the_roll(state, **columns).faults
+    assert fault in told
+    assert not any(secret in told for secret in ("2011-04-09", "103456", "A123456789012"))
+
+
+def test_where_a_projection_seals_there_is_nothing_or_an_envelope_and_other_paths_of_that_name_are_free() -> None:
+    found = of_the_roll({"born": None, "schools": [{"urn": SEALED, "reason": "other"}], "upn": SEALED}, local_id=None)
+    assert (found.faults, found.sealed, found.sealed_at) == ([], 2, {"state.schools.urn", "state.upn"})

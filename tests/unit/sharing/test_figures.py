@@ -2,7 +2,7 @@
 
 from datetime import date
 from itertools import permutations
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -12,7 +12,9 @@ from carejourney.keys import open_fields
 from carejourney.versions import Versions
 from events.catalogue import CATALOGUE
 from events.education import SchoolChanged, SchoolInformationShared
+from events.health import GpRegistered
 from events.journey import AchievementRecorded, DataQualityIssueRaised, DataQualityIssueResolved
+from events.placement import ChildDetailsRecorded
 from events.planning import NeedsAssessed, SocialWorkerVisitMade
 from events.sampling import sample_of
 from events.upcasting import Upcast
@@ -83,6 +85,45 @@ def test_quality_is_told_by_producer_and_what_was_put_right_is_open_no_more() ->
     assert (shown["planning"]["timely_share"], shown["planning"]["retracted"]) == (1, 1)
 
 
+@pytest.mark.source("SR2.31.f")
+def test_a_field_that_a_complete_record_states_counts_as_blank_until_it_is_put_right() -> None:
+    record = Record()
+    record.says(GpRegistered(practice="Elm Surgery", permanent=True), "2026-01-05")
+    blank = record.says(GpRegistered(practice="Oak Surgery"), "2026-01-05")
+    visited(record, "2026-01-05", "2026-01-05")
+    shown = figures(record)
+    assert (shown["health"]["expected_fields"], shown["health"]["complete_share"]) == (4, 0.75)
+    assert shown["health"]["blank_fields"] == {"health.gp_registered.permanent": 1}
+    assert (shown["planning"]["expected_fields"], shown["planning"]["complete_share"]) == (0, None)
+
+    record.corrects(blank, GpRegistered(practice="Oak Surgery", permanent=False), "2026-01-05")
+    assert (figures(record)["health"]["complete_share"], figures(record)["health"]["blank_fields"]) == (1, {})
+
+
+@pytest.mark.parametrize(("code", "blank"), [("WBRI", 0), ("NOBT", 1), (None, 1)])
+def test_a_code_for_what_is_not_yet_known_is_a_blank(code: str | None, blank: int) -> None:
+    record = Record()
+    record.says(ChildDetailsRecorded(**{**sample_of(ChildDetailsRecorded).content, "ethnicity": code}))
+    assert sum(figures(record)["placement"]["blank_fields"].values()) == blank
+
+
+def test_the_fields_of_a_complete_record_are_fields_that_may_be_left_blank() -> None:
+    for wire, names in policy()["complete_record"]["fields"].items():
+        for name in names:
+            assert type(None) in get_args(CATALOGUE[wire].model_fields[name].annotation), (wire, name)
+
+
+def test_what_is_wrong_and_not_yet_put_right_lowers_the_share_that_is_valid() -> None:
+    record = Record()
+    for day in range(1, 5):
+        visited(record, f"2026-02-0{day}", "2026-02-04")
+    record.says(DataQualityIssueRaised(source="planning", field="notes", kind="missing"), "2026-02-05")
+    issue = record.says(DataQualityIssueRaised(source="planning", field="notes", kind="invalid"), "2026-02-05")
+    assert figures(record)["planning"]["valid_share"] == 0.75
+    record.says(DataQualityIssueResolved(incident=issue), "2026-02-06")
+    assert figures(record)["planning"]["valid_share"] == 1
+
+
 def at_school(record: Record) -> None:
     record.entered("2026-01-05")
     record.placed("2026-01-05")
@@ -90,7 +131,18 @@ def at_school(record: Record) -> None:
 
 
 def known(record: Record, on: str) -> tuple[str, str] | None:
-    return currency(lanes(record, date.fromisoformat(on)), lanes(record), on)
+    told = [
+        history(record.facts, key=KEY, child=str(CHILD), local_id=None, true_on=day, withhold=True)["lanes"]
+        for day in (date.fromisoformat(on), None)
+    ]
+    return currency(told[0], told[1], on)
+
+
+def test_a_school_that_is_forgotten_is_in_no_figure() -> None:
+    record = Record()
+    at_school(record)
+    assert known(record, "2026-02-01") is not None
+    assert currency(lanes(record, date(2026, 2, 1)), lanes(record), "2026-02-01") is None
 
 
 @pytest.mark.source("MB.8.10.g")
@@ -173,6 +225,10 @@ def test_an_assessment_leads_to_the_next_by_what_each_names_as_its_cause() -> No
     kinds = [first["value"], first["led_to"][0]["value"], first["led_to"][0]["led_to"][0]["value"]]
     assert [one["kind"]["code"] for one in kinds] == ["common", "initial", "core"]
     assert (second["value"]["kind"]["code"], second["led_to"]) == ("placement", [])
+
+    change = record.corrects(common, NeedsAssessed(kind="common"), "2026-01-06")
+    assessed(record, "kinship", "2026-03-02", change)
+    assert [one["value"]["kind"]["code"] for one in chains(record)[0]["led_to"]] == ["initial", "kinship"]
 
     record.retracts(initial, NeedsAssessed)
     assert [one["value"]["kind"]["code"] for one in chains(record)] == ["common", "core", "placement"]

@@ -1,5 +1,6 @@
 """The same facts for a carer, a school, a health worker, an auditor: each sees what it needs and no more."""
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from carejourney.access import Caller
 from carejourney.errors import Forbidden
-from events.codes import CODE_SETS
+from events.catalogue import CATALOGUE
 from events.education import (
     AttendanceRecorded,
     DesignatedTeacherAppointed,
@@ -39,6 +40,7 @@ from events.sampling import sample_of
 from services.journey.history import history
 from services.journey.sharing import views
 from services.journey.sharing.viewing import CARER_VIEW, EDUCATION, HEALTH_SUMMARY, Lanes, reader_of
+from services.journey.sharing.words import vocabulary
 from tests.unit.journey.made_facts import CHILD, KEY, Record
 
 CARER, TEACHER, WORKER = (f"01980000-0000-7000-8000-0000000000{n}" for n in (11, 12, 13))
@@ -240,12 +242,11 @@ def test_being_care_experienced_never_expires() -> None:
     assert all(views.care_experienced(ever, day) for day in ("2014-01-05", "2015-03-02", "2032-05-01", "2099-12-31"))
 
 
-@pytest.mark.source("MB.gloss")
-def test_the_shared_words_are_defined_once_and_the_code_lists_use_them_so() -> None:
+def test_the_words_of_the_documentation_are_those_that_the_service_tells() -> None:
     words = (Path(__file__).parents[3] / "docs" / "sharing.md").read_text().partition("## Words")[2]
-    for term in ("Child in care", "Care-experienced", "Kinship care", "School", "Support care"):
-        assert f"- **{term}**" in words, term
-    for term in ("adults", "adopted", "guardians", "academies", "free schools", "never expires"):
-        assert term in words, term
-    assert all(code.meaning.strip() for codes in CODE_SETS.values() for code in codes)
-    assert {code.code for code in CODE_SETS["support"]} >= {"kinship"}
+    assert re.findall(r"^- \*\*(.+?)\*\*", words, re.MULTILINE) == [one["word"] for one in vocabulary()]
+    for one in vocabulary():
+        assert {*one["facts"]} <= CATALOGUE.keys(), one["word"]
+        assert one["means"] in " ".join(words.split()), one["word"]
+        for other in one["also"]:
+            assert other in words, other
