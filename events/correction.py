@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from events.event import Identifier
+from events.codes import RETRACTED
+from events.event import Coded, Identifier
 from events.families import Correction
 from events.upcasting import Content as Told
 
@@ -73,7 +74,7 @@ class FactRetracted(Correction):
     sources = ("SR2.20.c",)
     corrects: Identifier
     type: Annotated[str, Field(pattern=WIRE, description="Wire name of the retracted fact.")]
-    reason: str
+    reason: Annotated[str, Coded(RETRACTED)]
     consequences: tuple[Consequence, ...] = ()
 
     @classmethod

@@ -18,7 +18,7 @@ from events.codes import (
     SHARED_ITEM,
     SPECIAL_NEED,
 )
-from events.event import Coded, Fact, Identifier, PersonalText, Urn
+from events.event import Coded, Fact, Identifier, PersonalText, SchoolUrn
 from events.families import (
     MOST,
     Activity,
@@ -64,9 +64,9 @@ class SchoolChanged(_Education, Interval):
     wire, lane, edge = "education.school_changed", "school", "start"
     sources = ("ES.11c", "CM2.case-Clara", "CM3.4", "CM4.4a", "CM4.18a")
     command, ahead = "/children/{child}/school-changes", True
-    urn: Urn
-    school: Annotated[str, Field(min_length=1, max_length=200)]
-    previous_urn: Urn | None = None
+    urn: SchoolUrn
+    school: Annotated[PersonalText, Field(min_length=1, max_length=200)]
+    previous_urn: SchoolUrn | None = None
     reason: SchoolChangeReason = "other"
 
 
@@ -85,7 +85,7 @@ class SchoolAdmissionApplied(_Education, Decision):
 
     wire, lane, edge = "education.school_admission_applied", "school_admission", "start"
     sources = ("CM4.12a", "CM4.13a", "CM4.13b", "MB.8.10.a")
-    urn: Urn
+    urn: SchoolUrn
     school: Annotated[PersonalText, Field(min_length=1, max_length=200)]
     priority: Annotated[bool | None, Field(description="Whether the highest priority was claimed.")] = None
 
@@ -250,7 +250,7 @@ class DesignatedTeacherAppointed(_Education, RoleBegins):
 
     wire, lane = "education.designated_teacher_appointed", "designated_teacher"
     sources = ("CM4.26", "CM4.28a", "CM4.29", "CM4.30", "CM8.4b")
-    urn: Urn
+    urn: SchoolUrn
 
 
 class DesignatedTeacherEnded(_Education, RoleEnds):
@@ -273,6 +273,6 @@ class SchoolInformationShared(_Education, Activity):
 
     wire, lane = "education.school_information_shared", "school_information"
     sources = ("MB.8.10.g", "CM3.7")
-    urn: Urn
+    urn: SchoolUrn
     item: Annotated[str, Coded(SHARED_ITEM)]
     purpose: Annotated[str, Coded(SHARED_FOR)]

@@ -4,27 +4,22 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
-    ModelWrapValidatorHandler,
     StringConstraints,
-    ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import with_info_after_validator_function
 
 from events.codes import CodeSet
-from events.strictness import kinds_of, refuse_guesses, refuse_seal, with_allowed
-from events.upcasting import Content, Upcast, lifted, refuse_broken_chain
+from events.strictness import Strict, refuse_seal
+from events.upcasting import Content, Upcast, lifted
 
 
 class Sensitivity(StrEnum):
@@ -79,6 +74,7 @@ Urn = Annotated[
         description="Unique reference number: digits, after letters such as SC or none; XXXXXXX where there is none.",
     ),
 ]
+SchoolUrn = Annotated[Urn, Personal()]
 AreaCode = Annotated[str, StringConstraints(pattern="^[A-Z][0-9]{8}$")]
 CollectionYear = Annotated[int, Field(ge=2000, le=2100, description="Year Y covers 1 April Y-1 to 31 March Y.")]
 
@@ -87,7 +83,7 @@ SubjectKind = Literal["child", "agency", "provider"]
 RecordedBy = Literal["family", "derived", "timer", "register", "reading", "correction"]
 
 
-class Fact(BaseModel):
+class Fact(Strict):
     """One thing that happened. Subclasses state their wire name, version, topic and lane as literals.
 
     `edge` says whether the fact starts or ends an interval of its lane, or stands alone: on one day ends come before
@@ -98,8 +94,6 @@ class Fact(BaseModel):
     fact of the type `linked`: for an end the one it ends. `ahead` facts may be effective in the future; of `once` facts
     one stands at a time. `subject_kind` is whom it is about. `sources` are the requirements that ask for it.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     wire: ClassVar[str]
     version: ClassVar[int] = 1
@@ -120,34 +114,12 @@ class Fact(BaseModel):
     subject_kind: ClassVar[SubjectKind] = "child"
     sources: ClassVar[tuple[str, ...]] = ()
 
-    @classmethod
-    def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        if "wire" in vars(cls):
-            refuse_broken_chain(cls.wire, cls.version, cls.upcasts)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _naming_what_is_allowed(cls, said: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            return handler(said)
-        except ValidationError as error:
-            if all(one["type"] != "extra_forbidden" for one in error.errors()):
-                raise
-            raise with_allowed(error, getattr(cls, "wire", cls.__name__), list(cls.model_fields)) from error
-
     @field_validator("*", mode="before")
     @classmethod
     def _as_such(cls, value: Any, info: ValidationInfo) -> Any:
-        name = info.field_name or ""
-        refuse_guesses(value, cls._kinds()[name])
-        if name not in cls.personal_fields():
+        if info.field_name not in cls.personal_fields():
             refuse_seal(value)
-        return value
-
-    @classmethod
-    @cache
-    def _kinds(cls) -> dict[str, frozenset[Any]]:
-        return {name: kinds_of(field.annotation) for name, field in cls.model_fields.items()}
+        return super()._as_such(value, info)
 
     @classmethod
     def newest(cls, content: Content, version: int) -> Content:

@@ -27,7 +27,6 @@ class Family(Fact):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        super().__pydantic_init_subclass__()
         if "wire" not in vars(cls):
             return
         if cls.edge not in cls.edges:

@@ -3,9 +3,10 @@
 A field that says it itself, with its `description`, needs no entry. `type.name` stands for one type alone.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from events.event import Fact
+if TYPE_CHECKING:
+    from events.event import Fact
 
 MEANINGS: Final[dict[str, str]] = {
     "about": "The matter it is about.",
@@ -237,12 +238,12 @@ UNITS: Final[dict[str, str]] = {
 }
 
 
-def meaning_of(cls: type[Fact], name: str) -> str | None:
+def meaning_of(cls: "type[Fact]", name: str) -> str | None:
     """What a field says; None where nobody has said it yet."""
     told = cls.model_fields[name].description
     return told or MEANINGS.get(f"{cls.wire}.{name}") or MEANINGS.get(name)
 
 
-def unit_of(cls: type[Fact], name: str) -> str | None:
+def unit_of(cls: "type[Fact]", name: str) -> str | None:
     """What the number of a field counts; None for what is no number."""
     return UNITS.get(f"{cls.wire}.{name}") or UNITS.get(name)

@@ -9,6 +9,7 @@ from events.codes import (
     ACHIEVEMENT,
     AGENCY,
     CONTACT,
+    FIELD,
     FOLLOWED,
     IDENTITY,
     LIFE_STORY,
@@ -16,6 +17,7 @@ from events.codes import (
     METHOD,
     MISSED_BY,
     PERSON,
+    PRODUCER,
     QUALITY,
     READER,
     SCOPE,
@@ -292,8 +294,8 @@ class DataQualityIssueRaised(_Journey, Incident):
 
     wire, lane, edge = "journey.data_quality_issue_raised", "data_quality", "start"
     sources = ("SR2.31.f",)
-    source: Annotated[str, Field(pattern="^[a-z_]{1,40}$", description="The service whose fact it is.")]
-    field: Annotated[str, Field(pattern="^[a-z_]{1,60}$")]
+    source: Annotated[str, Coded(PRODUCER), Field(description="The service whose fact it is.")]
+    field: Annotated[str, Coded(FIELD)]
     kind: Annotated[str, Coded(QUALITY)]
     about: Annotated[Identifier | None, Field(description="The fact that is wrong.")] = None
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from events.event import Fact
+from events.upcasting import broken_chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,17 @@ def sample_of(cls: type[Fact], version: int | None = None) -> Sample:
 
 def unreadable(classes: Iterable[type[Fact]]) -> list[str]:
     """What of the old versions of these facts does not read as the newest: type, version and the reason, in words."""
-    return [
-        f"{cls.wire} version {version}: {reason}"
-        for cls in classes
-        for version in range(1, cls.version)
-        if (reason := _fault(cls, version))
+    return [fault for cls in classes for fault in _faults(cls, range(1, cls.version))]
+
+
+def unsound(classes: Iterable[type[Fact]]) -> list[str]:
+    """The same, the newest version and its sample included: what is wrong in the declaration of these facts."""
+    return [fault for cls in classes for fault in _faults(cls, range(1, cls.version + 1))]
+
+
+def _faults(cls: type[Fact], versions: Iterable[int]) -> list[str]:
+    return broken_chain(cls.wire, cls.version, cls.upcasts) or [
+        f"{cls.wire} version {version}: {reason}" for version in versions if (reason := _fault(cls, version))
     ]
 
 

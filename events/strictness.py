@@ -6,10 +6,19 @@ A type alone would read "off" as false, "45" as a number and 0 as a day of 1970;
 import re
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Self, Union, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 SEALED: Final = "sealed."
@@ -44,17 +53,21 @@ def refuse_seal(value: Any) -> None:
 
 
 def with_allowed(error: ValidationError, wire: str, allowed: list[str]) -> ValidationError:
-    """The same faults; that of a field which does not exist names those that do."""
+    """The same faults; that of a field which does not exist names those that do. Parts have named their own."""
     reason = f"Extra inputs are not permitted: {wire} has {', '.join(allowed) or 'no fields'}"
     faults = [
         InitErrorDetails(
-            type=PydanticCustomError(one["type"], reason if one["type"] == "extra_forbidden" else one["msg"]),
+            type=PydanticCustomError(one["type"], reason if _is_unknown(one["type"], one["loc"]) else one["msg"]),
             loc=one["loc"],
             input=one["input"],
         )
         for one in error.errors(include_url=False)
     ]
     return ValidationError.from_exception_data(error.title, faults)
+
+
+def _is_unknown(kind: str, place: tuple[int | str, ...]) -> bool:
+    return kind == "extra_forbidden" and len(place) == 1
 
 
 def _is_day(value: Any) -> bool:
@@ -67,3 +80,30 @@ _MEANS: Final[dict[type, tuple[Callable[[Any], bool], Any]]] = {
     float: (lambda value: type(value) in {int, float}, "it must be a number, not in quotes"),
     date: (_is_day, "it must be an ISO day, such as 2026-05-14"),
 }
+
+
+class Strict(BaseModel):
+    """What somebody writes: nothing is guessed, and a field that does not exist is refused with those that do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _naming_what_is_allowed(cls, said: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(said)
+        except ValidationError as error:
+            if all(one["type"] != "extra_forbidden" for one in error.errors()):
+                raise
+            raise with_allowed(error, getattr(cls, "wire", cls.__name__), list(cls.model_fields)) from error
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_such(cls, value: Any, info: ValidationInfo) -> Any:
+        refuse_guesses(value, cls._kinds()[info.field_name or ""])
+        return value
+
+    @classmethod
+    @cache
+    def _kinds(cls) -> dict[str, frozenset[Any]]:
+        return {name: kinds_of(field.annotation) for name, field in cls.model_fields.items()}

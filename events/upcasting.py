@@ -26,7 +26,8 @@ def lifted(steps: Sequence[Upcast], content: Content, version: int) -> Content:
     return content
 
 
-def refuse_broken_chain(wire: str, version: int, steps: Sequence[Upcast]) -> None:
-    """Raise TypeError where a version is without its step, or a step without its version."""
-    if version < 1 or len(steps) != version - 1:
-        raise TypeError(f"{wire}: version {version} needs an upcast from each version before it; it has {len(steps)}")
+def broken_chain(wire: str, version: int, steps: Sequence[Upcast]) -> list[str]:
+    """In words, where a version is without its step, or a step without its version; empty where all is whole."""
+    if version >= 1 and len(steps) == version - 1:
+        return []
+    return [f"{wire}: version {version} needs an upcast from each version before it; it has {len(steps)}"]

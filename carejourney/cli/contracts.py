@@ -22,22 +22,29 @@ SAMPLES = "samples"
 def schemas(
     *,
     out: Annotated[
-        Path | None, typer.Option(help="Write schemas, AsyncAPI, samples and the catalogue page into this folder.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write everything into this folder instead, with samples and the catalogue page."
+        ),
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit status 1 where the published contract is not current.")
+        bool, typer.Option("--check", help="Write nothing; say which files are not what the types say.")
     ] = False,
 ) -> None:
-    """Bring the published contract up to date; refused where a change would break who relies on it."""
-    console, kept = printing(stderr=True), published_folder()
+    """Write the published contract anew out of the fact types: JSON Schemas and the AsyncAPI document in events/.
+
+    For who changes a type, in a clone of the repository; with --out for who only wants the files. No system has to run.
+    A change that would break programs that read or write the facts is refused: each is printed, with its type, field
+    and rule (docs/compatibility.md). Nothing is printed where all is well.
+
+    Exit status 0: written, or current. 1: a breaking change, or a type without its upcast or a sample that fits
+    (nothing is written); with --check also files that are not what the types say.
+    """
+    kept = published_folder()
     found = checked(PUBLISHED, kept)
-    if check:
-        for name in found.stale:
-            console.print(f"{name} is not what the types say: run carejourney schemas", highlight=False)
-    for one in found.broken:
-        console.print(str(one), highlight=False, soft_wrap=True)
-    if found.broken or (check and found.stale):
-        raise typer.Exit(1)
+    # A sample of a type that broke cannot fit either; what to do is said with the break.
+    refused = [str(one) for one in found.broken] or _said(found.unsound)
+    _refuse(refused or [f"{name} is not what the types say: run carejourney schemas" for name in found.stale if check])
     if check:
         return
     if out is None:
@@ -47,9 +54,16 @@ def schemas(
 
 
 def asyncapi(
-    *, out: Annotated[Path | None, typer.Option(help="The file to write; standard output if left out.")] = None
+    *,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The file to write; standard output if left out.")
+    ] = None,
 ) -> None:
-    """Write the AsyncAPI 3 document of all topics."""
+    """Write the AsyncAPI 3 document: every topic, and every message on it with its headers, schema and an example.
+
+    JSON, to standard output or to --out. It is made out of the program itself: nothing has to run.
+    """
+    _refuse(_said(PUBLISHED.unsound()))
     document = written(described(PUBLISHED))
     if out is None:
         sys.stdout.write(document)
@@ -60,6 +74,18 @@ def asyncapi(
 def published_folder() -> Path:
     """Where the published contract is kept: beside the types."""
     return Path(str(files("events")))
+
+
+def _said(unsound: list[str]) -> list[str]:
+    return [f"{fault}. Instead: see A new version in docs/compatibility.md." for fault in unsound]
+
+
+def _refuse(told: list[str]) -> None:
+    console = printing(stderr=True)
+    for line in told:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if told:
+        raise typer.Exit(1)
 
 
 def _write_all(kept: Path, out: Path) -> None:

@@ -12,32 +12,70 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from carejourney.cli.connecting import DEFAULT_DATA, AsJson, ConnectionProblem, Data
+from carejourney.cli.connecting import DEFAULT_DATA, ConnectionProblem, Data
 
 
 def erase(
     child: Annotated[
-        str | None, typer.Argument(help="Whom to erase: the pseudonym, or the local id with --authority.")
+        str | None, typer.Argument(help="Whom to erase: the pseudonym, or what the authority calls the child.")
     ] = None,
     *,
-    authority: Annotated[str | None, typer.Option("--authority", help="ONS code of the child's authority.")] = None,
+    authority: Annotated[
+        str | None,
+        typer.Option(
+            "--authority", help="ONS code of the child's authority, such as E08000025; always needed to erase."
+        ),
+    ] = None,
     reason: Annotated[
         str | None,
-        typer.Option(help="retention_ended, right_to_erasure, registered_in_error or court_order."),
+        typer.Option(help="Why: retention_ended, right_to_erasure, registered_in_error or court_order."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Confirm without being asked.")] = False,
-    receipt: Annotated[UUID | None, typer.Option("--receipt", help="Print the receipt of an erasure again.")] = None,
-    verify: Annotated[Path | None, typer.Option("--verify", help="Check the signature of a receipt.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before destroying; for programs.")] = False,
+    receipt: Annotated[
+        UUID | None,
+        typer.Option("--receipt", metavar="ERASURE", help="Print the receipt of this erasure (its id) again."),
+    ] = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option("--verify", metavar="FILE", help="Check that a receipt was signed by this installation."),
+    ] = None,
     apply_ledger: Annotated[
-        Path | None, typer.Option("--apply-ledger", help="After a restore: destroy again whoever is in this file.")
+        Path | None,
+        typer.Option(
+            "--apply-ledger",
+            metavar="FILE",
+            help="After a backup was restored: destroy again the keys of all in this file.",
+        ),
     ] = None,
     export_ledger: Annotated[
-        Path | None, typer.Option("--export-ledger", help="Add what the file lacks of the ledger.")
+        Path | None,
+        typer.Option(
+            "--export-ledger",
+            metavar="FILE",
+            help="Write to this file, kept apart from the backups, which erasures it lacks.",
+        ),
     ] = None,
-    as_json: AsJson = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --verify, answer in JSON; the rest is JSON always.")
+    ] = False,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Destroy a child's key: every personal field becomes unreadable everywhere, for good."""
+    """Erase a child for good: destroy the key with which everything personal of the child is sealed.
+
+    With a child, --authority and --reason: shows what stays, and how much placement knows of what is destroyed (the
+    receipt counts everything); asks, destroys, looks into every database and topic until nothing readable is left (two
+    minutes at most), and prints the signed receipt as JSON. It cannot be undone, nor by a backup once the ledger was
+    applied. Codes and days stay, under the pseudonym.
+
+    The other four options act alone: --receipt, --verify, --apply-ledger, --export-ledger.
+
+    It needs the running system with its databases and Kafka, and a token with the role erasure; those of an embedded
+    system are found by --data, others by CAREJOURNEY_ADMIN_DATABASE_URL and CAREJOURNEY_KAFKA. --receipt, --verify and
+    --export-ledger need no token. See docs/privacy.md.
+
+    Exit status 0: done, or the receipt is genuine. 1: nothing was erased, or something is left (it is named; the key
+    is destroyed then, and --receipt looks again), or the receipt is not genuine. 2: the options make no sense together.
+    """
     acts = [one for one in (child, receipt, verify, apply_ledger, export_ledger) if one is not None]
     if len(acts) != 1:
         raise typer.BadParameter("name a child, or one of --receipt, --verify, --apply-ledger, --export-ledger")

@@ -23,7 +23,7 @@ from carejourney.kit.judging import Finding
 from carejourney.kit.stages import FeedStage, KafkaStage
 from carejourney.kit.writing import write_kit
 
-app = typer.Typer(help="The kit for subscribers: samples, cases, and a check of your program.", rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None)
 
 Named = Annotated[list[str] | None, typer.Option("--case", help="Only this case; may be given again.")]
 
@@ -34,7 +34,12 @@ def kit(
     *,
     out: Annotated[Path | None, typer.Option(help="The folder to write the kit into.", file_okay=False)] = None,
 ) -> None:
-    """Write the kit: every fact's sample as a record, and what can happen to a stream."""
+    """Write what you need to test a program that reads the facts, into the folder --out; nothing has to run.
+
+    The folder holds every fact as it is on Kafka, and cases: streams in which facts come twice, late, corrected, newer
+    than your program, or of an erased child, each with what a program should then hold. Its README says how to use
+    them. `carejourney kit check` plays the cases to your program and judges what it answers.
+    """
     if context.invoked_subcommand is not None:
         return
     if out is None:
@@ -58,7 +63,11 @@ def check(
 ) -> None:
     """Send your program what can happen to a stream, and tell line by line what it then holds wrongly.
 
-    Exit status 0 where nothing is wrong, 1 where something is.
+    Your program is started once for each case, told by its environment where to read, and prints what it holds; the
+    kit's README (`carejourney kit --out kit`) says how. It needs a Kafka (the embedded one of `carejourney up`, or
+    --kafka), or with --feed nothing. It prints one line a case, and under it what is wrong.
+
+    Exit status 0: nothing is wrong. 1: something is, or Kafka does not answer. 2: no such program or case.
     """
     chosen, program = _chosen(case or []), shlex.split(command)
     if not program or shutil.which(program[0]) is None:

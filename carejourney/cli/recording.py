@@ -16,7 +16,8 @@ from carejourney.returns.report import ImportReport
 
 def record(
     path: Annotated[
-        Path, typer.Argument(metavar="FILE", help="JSON lines; see docs/record.md.", exists=True, dir_okay=False)
+        Path,
+        typer.Argument(metavar="FILE", help="One JSON object a line; see docs/record.md.", exists=True, dir_okay=False),
     ],
     authority: Authority,
     *,
@@ -24,7 +25,19 @@ def record(
     as_json: AsJson = False,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Record facts of any kind; running it again adds nothing."""
+    """Record facts of any kind out of a file; run again, the same lines add nothing.
+
+    Each line is one fact as a JSON object: child, type, effective, content. It goes through the same command as over
+    HTTP, at the service that owns the fact; a line may also end, correct or retract what another line said. One line
+    that is refused holds up no other. docs/record.md has every member, and an example of each family.
+
+    It needs the running system (`carejourney up`) and a child the register knows. It prints how many lines were read,
+    taken and refused, the facts and corrections recorded, and of each refused line its number, field, reason and
+    remedy.
+
+    Exit status 0: every line was looked at, refused or taken. 1: it stopped before the end; run it again. 2: wrong
+    options, or no such file.
+    """
     place = installation(data)
 
     async def work(course: Course) -> ImportReport:

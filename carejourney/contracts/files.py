@@ -22,13 +22,18 @@ _SUFFIX: Final = ".json"
 
 @dataclass
 class Findings:
-    """What a folder lacks, holds otherwise, or holds of nothing; and what the types break of what it published."""
+    """What a folder lacks, holds otherwise, or holds of nothing; and what the types break of what it published.
+
+    `unsound` is what is wrong with the types themselves. Where there is any of it, or a break, `stale` is not looked
+    into: of such types there is no contract to compare with.
+    """
 
     stale: list[str] = field(default_factory=list)
     broken: list[Break] = field(default_factory=list)
+    unsound: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.stale or self.broken)
+        return bool(self.stale or self.broken or self.unsound)
 
 
 def contract_files(language: Language) -> dict[str, str]:
@@ -41,7 +46,9 @@ def contract_files(language: Language) -> dict[str, str]:
 
 def checked(language: Language, folder: Path) -> Findings:
     """Compare a folder with what the types say."""
-    found = Findings(broken=list(_broken(language, folder)))
+    found = Findings(broken=list(_broken(language, folder)), unsound=language.unsound())
+    if found:
+        return found
     for name, content in contract_files(language).items():
         path = folder / name
         if not path.is_file() or path.read_text(encoding="utf-8") != content:

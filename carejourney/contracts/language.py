@@ -1,6 +1,6 @@
 """What a contract is made of: a catalogue of facts, the topics they travel on, a sample of each version."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,9 @@ class Language:
     """A published language.
 
     `catalogue` has each fact's class by wire name, `sample` gives the sample of a class and version, `meaning` what a
-    field of a class says and `unit` what its number counts (None where there is nothing to say).
+    field of a class says and `unit` what its number counts (None where there is nothing to say). `faults` tells in
+    words what is wrong with classes: a version without its step from the one before, a sample that is not there or
+    does not fit.
     """
 
     catalogue: Mapping[str, Any]
@@ -22,6 +24,11 @@ class Language:
     sample: Callable[[Any, int], Any]
     meaning: Callable[[Any, str], str | None]
     unit: Callable[[Any, str], str | None]
+    faults: Callable[[Iterable[Any]], list[str]]
+
+    def unsound(self) -> list[str]:
+        """What is wrong with the declaration of these facts; with that, no contract can be made of them."""
+        return self.faults(self.classes())
 
     def classes(self) -> list[Any]:
         """The facts in the order of their wire names."""

@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Request, Response, Security
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, ConfigDict, Field, create_model
 
 from carejourney.access import Caller, caller
 from carejourney.answering import answer_command
+from carejourney.families.closed import Closed
 from carejourney.families.correcting import Reason, correct, retract
 from carejourney.families.deciding import record
 from carejourney.families.lines import line_router
@@ -33,10 +34,8 @@ Effective = Annotated[
 FACT = "0197a3c2-5d20-7b14-8a1e-0c5e3d9f7a42"
 
 
-class Stated(BaseModel):
+class Stated(Closed):
     """A fact of the published language that somebody states; see its type for the content."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: str
     effective: str | None = None
@@ -45,11 +44,10 @@ class Stated(BaseModel):
     causation: Annotated[UUID | None, Field(description="The fact, of any service, because of which it is.")] = None
 
 
-class Correct(BaseModel):
+class Correct(Closed):
     """What was so instead: the whole new content."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"corrects": FACT, "effective": "2026-05-14", "replacement": {}}]},
     )
 
@@ -58,21 +56,19 @@ class Correct(BaseModel):
     replacement: dict[str, Any]
 
 
-class Retract(BaseModel):
+class Retract(Closed):
     """It never was so."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"corrects": FACT, "reason": "wrong_child"}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"corrects": FACT, "reason": "wrong_child"}]})
 
     corrects: Annotated[UUID, Field(description="The fact, or a correction of it.")]
     reason: Reason
 
 
-class Restrict(BaseModel):
+class Restrict(Closed):
     """It is for those only who may read the restricted twin of its topic."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"fact": FACT}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"fact": FACT}]})
 
     fact: Annotated[UUID, Field(description="The fact, or a correction of it.")]
 

@@ -11,12 +11,8 @@ from carejourney.families.recording import Recording, Statement, checked, dated
 from carejourney.standing import Standing
 
 Reason = Literal["error", "wrong_child", "twice", "did_not_happen"]
-REASONS: Final[dict[Reason, str]] = {
-    "error": "recorded in error",
-    "wrong_child": "recorded for another child",
-    "twice": "recorded twice",
-    "did_not_happen": "did not take place",
-}
+# What is said where nobody gives a reason, so that it tells nothing.
+PLAIN: Final = "error"
 
 
 def correct(
@@ -36,7 +32,7 @@ def correct(
     refuse_link(statement, others)
     _refuse_before(recording, fact, statement, others)
     if change := recording.correcting.get(fact.type):
-        decided = change(fact, statement, "", state)
+        decided = change(fact, statement, PLAIN, state)
     else:
         decided = Decided([_correction(recording, fact, statement, state)], corrections=1)
     decided.notes["stands"] = fact.id
@@ -50,9 +46,9 @@ def retract(recording: Recording, corrects: str, reason: Reason, state: State) -
     if fact.retracted:
         return Decided(notes={"stands": fact.id})
     if change := recording.correcting.get(fact.type):
-        decided = change(fact, None, REASONS[reason], state)
+        decided = change(fact, None, reason, state)
     else:
-        decided = Decided([_retraction(recording, fact, REASONS[reason], state)], corrections=1)
+        decided = Decided([retraction(recording, fact, reason, state)], corrections=1)
     decided.notes["stands"] = fact.id
     return decided
 
@@ -78,16 +74,17 @@ def _correction(recording: Recording, fact: Standing, statement: Statement, stat
     return Draft(state.subject, body, statement.effective, fact.topic, causation=fact.id)
 
 
-def _retraction(recording: Recording, fact: Standing, reason: str, state: State) -> Draft:
+def retraction(recording: Recording, fact: Standing, reason: Reason, state: State) -> Draft:
+    """That a fact never was so, nor what ended it."""
     consequences = [
         {"corrects": end.id, "type": end.type, "effective": end.effective, "replacement": None}
-        for end in _ends(recording, fact, state.own)
+        for end in ends_of(recording, fact, state.own)
     ]
     body = recording.retracted(corrects=fact.id, type=fact.type, reason=reason, consequences=consequences)
     return Draft(state.subject, body, fact.effective, fact.topic, causation=fact.id)
 
 
-def _ends(recording: Recording, start: Standing, own: Iterable[Standing]) -> list[Standing]:
+def ends_of(recording: Recording, start: Standing, own: Iterable[Standing]) -> list[Standing]:
     """The standing ends of what a fact began."""
     found = []
     for fact in own:
@@ -99,6 +96,6 @@ def _ends(recording: Recording, start: Standing, own: Iterable[Standing]) -> lis
 
 def _refuse_before(recording: Recording, fact: Standing, statement: Statement, own: Iterable[Standing]) -> None:
     """A beginning cannot be corrected to a day after its end."""
-    for end in _ends(recording, fact, own):
+    for end in ends_of(recording, fact, own):
         if earlier(end.effective or "", statement.effective or ""):
             raise Refusal(f"this ended on {end.effective}, before that day; correct the end first")

@@ -18,7 +18,7 @@ from fastapi import APIRouter, Request, Response, Security
 from carejourney.access import Caller, caller
 from carejourney.commands import Command, Decide, Decided, State, carry_out, context_of
 from carejourney.errors import Malformed, NotFound, Refusal
-from carejourney.families.correcting import Reason, correct, retract
+from carejourney.families.correcting import PLAIN, Reason, correct, retract
 from carejourney.families.deciding import record
 from carejourney.families.recording import Recording, Statement, checked, dated, fitting, malformed
 from carejourney.keys import SubjectKey
@@ -186,7 +186,7 @@ def _decision(line: Line, recording: Recording) -> Decide:
         cause = str(line.causation) if line.causation else None
         return partial(record, recording, Statement(body, dated(cls, body, line.effective), concerns, cause))
     if line.content is None:
-        return partial(retract, recording, str(line.corrects), line.reason or "error")
+        return partial(retract, recording, str(line.corrects), line.reason or PLAIN)
     checked(cls, line.content)
     return partial(correct, recording, str(line.corrects), line.effective, line.content)
 

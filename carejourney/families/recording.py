@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from carejourney.commands import Decided, State
 from carejourney.envelope import effective_text
 from carejourney.errors import Malformed, Refusal
+from carejourney.reconcile import Because
 from carejourney.restating import year_bounds
 from carejourney.standing import Standing
 
@@ -30,7 +31,7 @@ class Statement:
 
 Decide = Callable[[Statement, State], Decided]
 Guard = Callable[[Statement, State], None]
-Correct = Callable[[Standing, Statement | None, str, State], Decided]
+Correct = Callable[[Standing, Statement | None, Because, State], Decided]
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,19 @@
 """Raising the sensitivity of what was recorded: withdrawn from its topic without content, and said again in the twin.
 
-The words of the withdrawal tell nothing of why. The replacement names the fact it replaces as its cause; so those who
-may read it, and nobody else, know that it is the same.
+The withdrawal is made as every retraction by a person is, so that it tells nothing of why. The replacement names the
+fact it replaces as its cause; so those who may read it, and nobody else, know that it is the same.
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 from carejourney.commands import Decided, State
 from carejourney.envelope import Draft
 from carejourney.errors import Refusal
-from carejourney.families.correcting import meant
+from carejourney.families.correcting import PLAIN, ends_of, meant, retraction
 from carejourney.families.deciding import standing
 from carejourney.families.recording import Recording, checked
 from carejourney.raised import TWIN
 from carejourney.standing import Standing
-
-WITHDRAWN: Final = "withdrawn"
 
 
 def restrict(recording: Recording, raised: str, state: State) -> Decided:
@@ -38,10 +35,10 @@ def restrict(recording: Recording, raised: str, state: State) -> Decided:
     drafts = [again(recording, fact, None, state)]
     named = _naming(recording, fact, state.own)
     drafts += [again(recording, one, str(drafts[0].id), state) for one in named]
-    gone = [{"corrects": one.id, "type": one.type, "effective": one.effective, "replacement": None} for one in named]
-    body = recording.retracted(corrects=fact.id, type=fact.type, reason=WITHDRAWN, consequences=gone)
-    withdrawn = Draft(state.subject, body, fact.effective, fact.topic)
-    return Decided([withdrawn, *drafts], corrections=1, notes={"stands": str(drafts[0].id)})
+    ends = {one.id for one in ends_of(recording, fact, state.own)}
+    gone = [fact, *(one for one in named if one.id not in ends)]
+    withdrawn = [retraction(recording, one, PLAIN, state) for one in gone]
+    return Decided([*withdrawn, *drafts], corrections=1, notes={"stands": str(drafts[0].id)})
 
 
 def again(recording: Recording, fact: Standing, link: str | None, state: State) -> Draft:

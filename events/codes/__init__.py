@@ -85,6 +85,7 @@ from events.codes.practice import (
     TIE_CHANGE,
     UNIT,
 )
+from events.codes.quality import FIELD, PRODUCER, RETRACTED
 from events.codes.sharing import (
     ADVERSITY,
     AGENCY,
@@ -127,6 +128,7 @@ __all__ = [
     "ENTITLEMENT",
     "ETHNICITY",
     "EXCLUSION",
+    "FIELD",
     "FLAG",
     "FOLLOWED",
     "FOSTER_CARE",
@@ -157,6 +159,7 @@ __all__ = [
     "PLAN",
     "PRACTICE",
     "PREVIOUS_PERMANENCE",
+    "PRODUCER",
     "QUALIFICATION",
     "QUALITY",
     "READER",
@@ -165,6 +168,7 @@ __all__ = [
     "REASON_PLACED_CEASED",
     "REASON_PLACEMENT_CHANGE",
     "REFERRAL_END",
+    "RETRACTED",
     "REVIEW_PARTICIPATION",
     "RISK",
     "ROLE",
@@ -226,5 +230,8 @@ CODE_SETS: Final[Mapping[str, CodeSet]] = {
         UPN_UNKNOWN,
         *PRACTICE,
         *SHARING,
+        PRODUCER,
+        FIELD,
+        RETRACTED,
     )
 }

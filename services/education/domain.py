@@ -4,23 +4,23 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from carejourney.commands import Decided, State
 from carejourney.errors import Refusal
 from carejourney.yearly import settled
 from events.education import SchoolChangeReason
 from events.event import Urn
+from events.strictness import Strict
 from services.education.enrolments import Enrolment, known_enrolments, new_enrolment, reconciliation, want_enrolments
 
 FURTHEST_AHEAD: Final = timedelta(days=366)
 
 
-class ChangeSchool(BaseModel):
+class ChangeSchool(Strict):
     """The child begins at a school."""
 
     model_config = ConfigDict(
-        extra="forbid",
         str_strip_whitespace=True,
         json_schema_extra={
             "examples": [{"on": "2026-01-05", "urn": "990123", "school": "Elm Bank School", "reason": "placement_move"}]
@@ -33,10 +33,10 @@ class ChangeSchool(BaseModel):
     reason: SchoolChangeReason
 
 
-class LeaveSchool(BaseModel):
+class LeaveSchool(Strict):
     """The child leaves a school without a new one being known."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"on": "2026-07-22", "urn": "990123"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"on": "2026-07-22", "urn": "990123"}]})
 
     on: Annotated[date, Field(description="The first day no longer at the school.")]
     urn: Annotated[Urn | None, Field(description="Needed only where the child attends more than one school.")] = None

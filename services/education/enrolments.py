@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from carejourney.commands import State
-from carejourney.reconcile import Reconciliation, Wanted
+from carejourney.reconcile import Because, Reconciliation, Wanted
 from carejourney.standing import Standing
 from events.correction import FactCorrected, FactRetracted
 from events.education import SchoolChanged, SchoolChangeReason, SchoolLeft, UpnRecorded
 
-NOT_STATED = "no longer stated"
+NOT_STATED: Final = "not_stated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _want_end(record: Reconciliation, identity: str, enrolment: Enrolment) -> No
         record.want(ending(identity), Wanted(body, enrolment.until, stated=not enrolment.follows))
 
 
-def drop_enrolment(record: Reconciliation, identity: str, reason: str) -> None:
+def drop_enrolment(record: Reconciliation, identity: str, reason: Because) -> None:
     """Retract that an enrolment ever was, and its end with it."""
     record.drop(beginning(identity), reason)
     record.drop(ending(identity), reason)

@@ -16,7 +16,7 @@ from services.education.tables import VIRTUAL_ROLL
 
 
 class Spell(msgspec.Struct, frozen=True):
-    """A school from its first day on; `id` is that of the fact."""
+    """A school from its first day on; `id` is that of the fact. `urn` and `school` stay sealed."""
 
     id: str
     urn: str
@@ -179,6 +179,9 @@ def _day(fact: Standing) -> str:
     return (fact.effective or "")[:10]
 
 
-ROLL: Final = Projection("virtual_roll", 1, VIRTUAL_ROLL, Child, frozenset(STEPS), evolve, row)
+SEALED: Final = frozenset(
+    {"local_id", "upn", "state.local_id", "state.born", "state.upn", "state.schools.urn", "state.schools.school"}
+)
+ROLL: Final = Projection("virtual_roll", 2, VIRTUAL_ROLL, Child, frozenset(STEPS), evolve, row, SEALED)
 PROJECTIONS: Final = (ROLL,)
 KEPT: Final = frozenset(STEPS) | {CORRECTED, RETRACTED}

@@ -9,7 +9,9 @@ from importlib.resources import files
 from typing import Any, Final
 from uuid import UUID
 
-from carejourney.keys import SubjectKey, open_fields
+from msgspec.structs import replace
+
+from carejourney.keys import FORGOTTEN, SubjectKey, open_fields
 from services.education.projections import Child, Spell, out_of_area
 
 RECEPTION_STARTS, LAST_YEAR = 5, 13
@@ -40,7 +42,7 @@ class Entry:
     """One child on the roll as read on a day; personal fields in plain text, or None where they are not known.
 
     `school_kept` says whether the school of the day before the last move is still the one when the window after the
-    move ends; None without a move or a school.
+    move ends; None without a move or a school, and where the school is forgotten.
     """
 
     child: UUID
@@ -68,6 +70,7 @@ def entry(subject: UUID, child: Child, key: SubjectKey | None, today: date, with
     """The child as seen today. `child.entered` must be known."""
     sealed = {"local_id": child.local_id, "upn": child.upn, "date_of_birth": child.born}
     plain = open_fields({name: value for name, value in sealed.items() if value}, key)
+    child = replace(child, schools=tuple(_opened(one, key) for one in child.schools))
     moved = _latest(child.moves, today)
     change = _last_change(child, today)
     return Entry(
@@ -93,6 +96,10 @@ def entry(subject: UUID, child: Child, key: SubjectKey | None, today: date, with
     )
 
 
+def _opened(spell: Spell, key: SubjectKey | None) -> Spell:
+    return replace(spell, **open_fields({"urn": spell.urn, "school": spell.school}, key))
+
+
 def school_on(child: Child, day: date) -> Spell | None:
     """The school attended on a day; of several, the one begun last."""
     text = day.isoformat()
@@ -114,7 +121,7 @@ def _last_change(child: Child, today: date) -> Spell | None:
 
 def _kept(child: Child, moved: date, within: Windows) -> bool | None:
     before = school_on(child, moved - timedelta(days=1))
-    if before is None:
+    if before is None or before.urn == FORGOTTEN:
         return None
     after = school_on(child, moved + within.kept_after_move)
     return after is not None and after.urn == before.urn

@@ -67,7 +67,7 @@ def _take_back(record: Reconciliation, year: int, stated: Stated) -> None:
     if stands is None or stated_year(stands) is None or not stated.before(year, HEADER, stands):
         return
     if not (record.said_later(year, UPN) or stated.later(year, stands.id)):
-        record.drop(UPN, "no longer in the complete return")
+        record.drop(UPN, "not_in_return")
         stated.forget(year, HEADER, stands.id)
 
 
@@ -104,7 +104,7 @@ def state_enrolments(state: State, line: Line, findings: Findings) -> Decided:
     again = retracted_enrolments(state.own)
     wanted |= {again.get((one.start, one.urn)) or new_enrolment(record): one for one in matched.new}
     for identity in dropped:
-        drop_enrolment(record, identity, "no longer in the complete file")
+        drop_enrolment(record, identity, "not_in_return")
     want_enrolments(record, wanted)
     _flag_overlaps(stated, findings)
     _number_of(rows, record, findings)

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from carejourney.commands import Decided, State
 from carejourney.duties.recorded import today_in_london
@@ -14,6 +14,7 @@ from carejourney.statements import Findings, Line
 from carejourney.yearly import blank, flag, key_of_year, number, settled, want_year
 from events.correction import FactCorrected, FactRetracted
 from events.health import HealthAssessmentHeld, HealthOutcomesReported, SubstanceMisuseReported
+from events.strictness import Strict
 
 OUTCOMES = ("sdq_score", "sdq_reason", "health_check", "immunisations", "teeth_check", "health_assessment")
 YEARLY = frozenset({HealthOutcomesReported.wire, SubstanceMisuseReported.wire})
@@ -31,7 +32,7 @@ def state_return(state: State, line: Line, findings: Findings) -> Decided:
         for body in _outcomes(year, row):
             want_year(record, body)
         if blank(row, MISUSE):
-            record.drop((SubstanceMisuseReported.wire, year), "no longer stated")
+            record.drop((SubstanceMisuseReported.wire, year), "not_stated")
     if not rows and line.whole("oc2"):
         _vanished(record, year, findings, drop=line.complete)
     return settled(record)
@@ -66,15 +67,13 @@ def _vanished(record: Reconciliation, year: int, findings: Findings, *, drop: bo
     if stood:
         findings.vanished("oc2", "CHILD", f"for {year}")
     for key in stood if drop else ():
-        record.drop(key, "no longer in the complete return")
+        record.drop(key, "not_in_return")
 
 
-class HoldAssessment(BaseModel):
+class HoldAssessment(Strict):
     """A health assessment took place."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"held_on": "2026-05-14", "kind": "initial"}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"held_on": "2026-05-14", "kind": "initial"}]})
 
     held_on: date
     kind: Literal["initial", "review"]

@@ -15,7 +15,7 @@ from services.journey.api import router
 from services.journey.pages import HOME, pages
 from services.journey.projections import PROJECTIONS
 from services.journey.sharing import api as sharing
-from services.journey.sharing import figures_api, identities, sealed
+from services.journey.sharing import figures_api, identities, sealed, words
 
 PARTS = Parts(
     name="journey",
@@ -30,6 +30,7 @@ PARTS = Parts(
         recording.router,
         sealed.router,
         sharing.router,
+        words.router,
         figures_api.router,
         identities.router,
         page_routes(home=HOME),

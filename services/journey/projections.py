@@ -88,4 +88,5 @@ HANDLED = frozenset(
     for wire, cls in CATALOGUE.items()
     if wire == REGISTERED or (cls.dated and cls.lane != "correction" and cls.subject_kind == "child")
 )
-PROJECTIONS = (Projection("children", 1, CHILDREN, Child, HANDLED, evolve, row),)
+SEALED = frozenset({"local_id", "state.local_id"})
+PROJECTIONS = (Projection("children", 1, CHILDREN, Child, HANDLED, evolve, row, SEALED),)

@@ -69,7 +69,7 @@ def decide(situation: Situation) -> Outcome:
         # A clock that was set back does not undo a birthday.
         if day <= today or record.standing(key):
             record.want(key, Wanted(turned(), day.isoformat(), stated=False))
-    record.drop_unwanted(lambda _: True, "the birthday is another day, or does not count")
+    record.drop_unwanted(lambda _: True, "does_not_follow")
     coming = min((day for day in owed if day > today), default=None)
     return Outcome(_computed(record.settle().drafts), _start_of(coming) if coming else None)
 

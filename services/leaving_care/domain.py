@@ -23,7 +23,7 @@ def state_return(state: State, line: Line, findings: Findings) -> Decided:
     if not rows and line.whole("oc3") and record.standing(key):
         findings.vanished("oc3", "CHILD", f"for {year}")
         if line.complete:
-            record.drop(key, "no longer in the complete return")
+            record.drop(key, "not_in_return")
     return settled(record)
 
 

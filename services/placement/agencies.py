@@ -8,7 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Request, Security
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from carejourney.access import Caller, caller
 from carejourney.commands import Command, Decided, State, carry_out, context_of
@@ -21,6 +21,7 @@ from carejourney.standing import Standing
 from events.codes import AGENCY, SECTOR, SERVICE
 from events.event import Coded
 from events.placement import AgencyJoinedTrust, AgencyLeftTrust, ProviderRegistered
+from events.strictness import Strict
 from services.placement.register import Authority, LocalId, Resolve, resolve_all
 from services.placement.tables import AGENCIES, PROVIDERS
 
@@ -33,11 +34,10 @@ AREA: Final = "E08000025"
 router = APIRouter(tags=["agencies"])
 
 
-class Join(BaseModel):
+class Join(Strict):
     """An agency joins the trust of an area, under the name its own systems go by."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"authority": AREA, "system": "school-health", "agency": "health", "joined_on": "2026-05-11"}]
         },
@@ -49,11 +49,10 @@ class Join(BaseModel):
     joined_on: date
 
 
-class Leave(BaseModel):
+class Leave(Strict):
     """An agency leaves the trust of an area."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"authority": AREA, "system": "school-health", "left_on": "2027-03-31"}]},
     )
 
@@ -62,11 +61,10 @@ class Leave(BaseModel):
     left_on: date
 
 
-class Register(BaseModel):
+class Register(Strict):
     """A provider of an area, with one service of its own; others are registered one by one."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {

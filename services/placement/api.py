@@ -1,20 +1,23 @@
 """Placement over HTTP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query, Request, Response, Security
+from sqlalchemy import RowMapping
 
 from carejourney.access import Caller, caller
-from carejourney.answering import answer_command
+from carejourney.answering import answer_command, authority_of
 from carejourney.commands import Decided, State
 from carejourney.errors import NotFound
 from carejourney.http import command_id, etag, expected_version
+from carejourney.keys import SubjectKey, open_fields
 from carejourney.openapi import with_etag
 from carejourney.postcodes import PostcodeDirectory
+from carejourney.service import Running
 from carejourney.statements import Findings, Line, statement_router
 from services.placement import domain
 from services.placement.places import DirectoryPlaces
@@ -132,15 +135,26 @@ def _with_places(decide: Callable[..., Decided], command: Any, state: State) -> 
 )
 async def placement(child: UUID, request: Request, response: Response, who: Reader) -> dict[str, Any]:
     running = request.app.state.running
+    await authority_of(running, child, who)
     columns = [c for c in PLACEMENT_RECORD.columns if c.name != "state"]
     async with running.engine.connect() as connection:
         found = (await connection.execute(sa.select(*columns).where(PLACEMENT_RECORD.c.subject == child))).mappings()
         row = found.first()
-    if row is None or not who.sees(row["authority"]):
+    if row is None:
         raise NotFound("no child of that pseudonym is known here")
     version = await running.pool.fetchval("select version from stream where subject = $1", child)
     response.headers.update(etag(version or 0))
-    return dict(row)
+    return (await _opened(running, [row]))[0]
+
+
+async def _opened(running: Running, rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
+    """Rows of the record with the number of the school in plain text, for a caller who may see them."""
+    keys = await running.keys.of([row["subject"] for row in rows])
+    return [_with_school(row, keys.get(row["subject"])) for row in rows]
+
+
+def _with_school(row: RowMapping, key: SubjectKey | None) -> dict[str, Any]:
+    return {**row, "school_urn": open_fields({"urn": row["school_urn"]}, key)["urn"]}
 
 
 @router.get("/placements", summary="Children in care of one authority, and where they are.")
@@ -156,5 +170,7 @@ async def placements(
         query = query.where(table.c.missing_since.is_not(None))
     if after is not None:
         query = query.where(table.c.subject > after)
-    async with request.app.state.running.engine.connect() as connection:
-        return [dict(row) for row in (await connection.execute(query)).mappings()]
+    running = request.app.state.running
+    async with running.engine.connect() as connection:
+        rows = (await connection.execute(query)).mappings().all()
+    return await _opened(running, rows)

@@ -20,6 +20,7 @@ PARTS = Parts(
     migrations=Path(__file__).parent / "migrations",
     routers=(register.router, api.router, recording.router, erasing.router, sealing.router, agencies.router),
     projections=PROJECTIONS,
+    sealed={"earlier_record": frozenset({"earlier"})},
 )
 
 

@@ -144,7 +144,7 @@ def want_episodes(record: Reconciliation, episodes: Iterable[Known], places: Pla
     derivation = _Derivation(record, places, question)
     for identity, episode in in_order(episodes):
         derivation.take(identity, episode)
-    record.drop_unwanted(lambda f: f.type in DERIVED, "no longer follows from the episodes")
+    record.drop_unwanted(lambda f: f.type in DERIVED, "does_not_follow")
 
 
 class _Derivation:
@@ -194,7 +194,7 @@ class _Derivation:
         }
         if episode.dec is not None:
             self._want(EpisodeEnded(**ending), identity, episode.dec, stated=True)
-            self._record.drop((OpenEpisodeReasonStated.wire, identity), "the end states the reason", follows=True)
+            self._record.drop((OpenEpisodeReasonStated.wire, identity), "said_elsewhere", follows=True)
         elif episode.rec or episode.reason_place_change:
             self._want(OpenEpisodeReasonStated(**ending), identity, episode.decom, stated=True)
 

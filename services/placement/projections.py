@@ -135,6 +135,7 @@ def row(record: Record, _: Secrets) -> dict[str, Any]:
     }
 
 
-PLACEMENTS = Projection("placement_record", 1, PLACEMENT_RECORD, Record, frozenset(_CHANGES), evolve, row)
+SEALED = frozenset({"school_urn", "state.school"})
+PLACEMENTS = Projection("placement_record", 2, PLACEMENT_RECORD, Record, frozenset(_CHANGES), evolve, row, SEALED)
 PROJECTIONS = (PLACEMENTS, *trust.PROJECTIONS)
 KEEPS = frozenset(_CHANGES) | trust.MEMBERSHIPS | trust.REGISTERED | CORRECTIONS

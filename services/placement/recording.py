@@ -7,7 +7,7 @@ from carejourney.commands import Decided, State
 from carejourney.errors import NotFound, Refusal
 from carejourney.families import Recording, Statement, recording_router
 from carejourney.families.deciding import earlier
-from carejourney.reconcile import Reconciliation
+from carejourney.reconcile import Because, Reconciliation
 from carejourney.restating import day_of
 from carejourney.standing import Standing
 from carejourney.yearly import settled
@@ -49,11 +49,11 @@ def end_episode(statement: Statement, state: State) -> Decided:
         raise Refusal(f"this ended already, on {one.dec}; correct that end instead")
     record = reconciliation(state)
     if one.rec or one.reason_place_change:
-        record.drop((OpenEpisodeReasonStated.wire, body.episode), "the end is stated now")
+        record.drop((OpenEpisodeReasonStated.wire, body.episode), "said_elsewhere")
     return _settled(record, {**known, body.episode: ended})
 
 
-def correct_beginning(fact: Standing, statement: Statement | None, reason: str, state: State) -> Decided:
+def correct_beginning(fact: Standing, statement: Statement | None, reason: Because, state: State) -> Decided:
     """An episode as it was instead, with all that follows; without a statement there was no such episode."""
     known, record = known_episodes(state.own), reconciliation(state)
     if statement is None:
@@ -66,7 +66,7 @@ def correct_beginning(fact: Standing, statement: Statement | None, reason: str, 
     return _settled(record, known)
 
 
-def correct_end(fact: Standing, statement: Statement | None, reason: str, state: State) -> Decided:
+def correct_end(fact: Standing, statement: Statement | None, reason: Because, state: State) -> Decided:
     """The end of an episode as it was instead, with all that follows; without a statement it has none."""
     known, record = known_episodes(state.own), reconciliation(state)
     identity = str(fact.data["episode"])

@@ -27,6 +27,7 @@ from carejourney.openapi import problems
 from carejourney.sealed_records import sealed_among
 from carejourney.store import Store
 from events.placement import SubjectRegistered
+from events.strictness import Strict
 
 router = APIRouter(tags=["register"])
 
@@ -72,11 +73,10 @@ FEWEST_OTHER_BIRTHS: Final = 5
 _CLAIM_LOCK: Final = 7_236
 
 
-class Resolve(BaseModel):
+class Resolve(Strict):
     """Ask for the pseudonyms of local ids; with `create`, those the register lacks are made."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"authority": "E08000025", "kind": "child", "local_ids": ["SAMPLE1"], "create": True}]
         },
@@ -117,16 +117,14 @@ async def subjects(
     return [row["subject"] for row in await request.app.state.running.pool.fetch(_LISTED, authority, SEALED)]
 
 
-class BroughtChild(BaseModel):
+class BroughtChild(Strict):
     """A child as the Header of a return names it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     local_id: LocalId
     born: date
 
 
-class Tally(BaseModel):
+class Tally(Strict):
     """What is known of the children of the parts so far.
 
     `children` of them were brought by returns of other authorities, `authorities` says how many by each; `known` are
@@ -135,13 +133,13 @@ class Tally(BaseModel):
     """
 
     children: Annotated[int, Field(ge=0)] = 0
-    authorities: dict[Authority, int] = {}
+    authorities: dict[Authority, int] = Field(default_factory=dict)
     asked: Annotated[int, Field(ge=0)] = 0
     known: Annotated[int, Field(ge=0)] = 0
     other_births: Annotated[int, Field(ge=0)] = 0
 
 
-class Claim(BaseModel):
+class Claim(Strict):
     """Say which children a return brings for its authority, a part of them at a time.
 
     `of` is how many it brings in all, `counted` the tally of the parts before this one. `also_loaded_for` are other
@@ -150,7 +148,6 @@ class Claim(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {"authority": "E08000025", "of": 1, "children": [{"local_id": "SAMPLE1", "born": "2012-03-09"}]}
@@ -162,7 +159,7 @@ class Claim(BaseModel):
     of: Annotated[int, Field(ge=1)]
     children: Annotated[list[BroughtChild], Field(max_length=5_000)]
     counted: Tally = Tally()
-    also_loaded_for: Annotated[list[Authority], Field(max_length=400)] = []
+    also_loaded_for: list[Authority] = Field(default_factory=list, max_length=400)
     births_corrected: bool = False
     hold: bool = True
 

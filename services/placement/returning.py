@@ -78,7 +78,7 @@ def _conviction(statement: Statement, rows: list[dict[str, Any]]) -> None:
                 statement.record, ConvictionRecorded(year=statement.year, convicted=flag(row["convicted"]) is True)
             )
         else:
-            statement.record.drop(key, "the cell is blank now")
+            statement.record.drop(key, "not_stated")
     if not rows and statement.line.whole("oc2"):
         statement.vanished("oc2", "CONVICTED", f"for {statement.year}", key)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 from fastapi import APIRouter, Request, Security
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from carejourney.access import Caller, caller
 from carejourney.commands import context_of
@@ -25,6 +25,7 @@ from carejourney.store import Unit
 from events.codes import SHARED_FOR
 from events.event import Coded
 from events.placement import EpisodeEnded, RecordSealed
+from events.strictness import Strict
 
 ROLE: Final = "adoption-records"
 ADOPTED: Final = frozenset({"E11", "E12"})
@@ -36,22 +37,20 @@ Purpose = Annotated[str, Coded(SHARED_FOR), Field(description="What it is opened
 router = APIRouter(tags=["sealed records"])
 
 
-class Seal(BaseModel):
+class Seal(Strict):
     """Seal a child's record from the day of the adoption; `present` is who the child is now, once registered."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"child": CHILD, "adopted_on": "2026-05-11"}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"child": CHILD, "adopted_on": "2026-05-11"}]})
 
     child: UUID
     adopted_on: date
     present: UUID | None = None
 
 
-class Open(BaseModel):
+class Open(Strict):
     """Follow the link to the earlier record, for this purpose."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"child": CHILD, "purpose": "origins"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"child": CHILD, "purpose": "origins"}]})
 
     child: UUID
     purpose: Purpose

@@ -134,7 +134,7 @@ def _want_span(statement: Statement, table: SpanTable, identity: str, span: _Spa
     began = _same_day(known.start if known else None, span.start)
     statement.want(table.name, span.row, row, Wanted(start, began, stated=True))
     if span.end is None:
-        statement.record.leave_out(ending, statement.year, "the end is no longer stated")
+        statement.record.leave_out(ending, statement.year, "not_stated")
         _question_reason(statement, table, span)
         return
     end = table.ends(**{table.link: identity}, **{f: span.row.get(c) for f, c in table.end_cells.items()})

@@ -88,7 +88,7 @@ class Statement:
         if not (self.line.complete and again) or later or stated_year(stood) is None:
             return False
         for key in (row, *following):
-            self.record.drop(key, "no longer in the complete return")
+            self.record.drop(key, "not_in_return")
         stated.forget(self.year, table, stood.id)
         return True
 

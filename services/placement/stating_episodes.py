@@ -85,6 +85,6 @@ def _drop_ends(statement: Statement, pairs: list[Known], known: dict[str, Episod
     """An end, or a reason on an open episode, that was stated and no longer is, was never so."""
     for identity, row in pairs:
         if row.dec is None and known[identity].dec is not None:
-            statement.record.drop((EpisodeEnded.wire, identity), "the end is no longer stated")
+            statement.record.drop((EpisodeEnded.wire, identity), "not_stated")
         if row.dec is None and not (row.rec or row.reason_place_change):
-            statement.record.drop((OpenEpisodeReasonStated.wire, identity), "the reason is no longer stated")
+            statement.record.drop((OpenEpisodeReasonStated.wire, identity), "not_stated")

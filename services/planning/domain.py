@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field
 
 from carejourney.commands import Decided, State
 from carejourney.duties.recorded import today_in_london
@@ -11,7 +11,9 @@ from carejourney.envelope import Draft
 from carejourney.errors import Refusal
 from carejourney.statements import Findings, Line
 from events.codes import REVIEW_PARTICIPATION
+from events.event import Coded
 from events.planning import ReviewHeld
+from events.strictness import Strict
 from services.planning.returning import Statement, reconciliation
 from services.planning.reviews import take_reviews
 from services.planning.social_workers import take_allocations
@@ -29,22 +31,13 @@ def state_return(state: State, line: Line, findings: Findings) -> Decided:
     return Decided([statement.concerning(draft) for draft in outcome.drafts], outcome.corrections)
 
 
-class HoldReview(BaseModel):
+class HoldReview(Strict):
     """A review of the child's case took place."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"held_on": "2026-05-14", "participation": "PN1"}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"held_on": "2026-05-14", "participation": "PN1"}]})
 
     held_on: date
-    participation: Annotated[str, Field(description="How the child took part: a code of SSDA903 REVIEW_CODE.")]
-
-    @field_validator("participation")
-    @classmethod
-    def _known(cls, code: str) -> str:
-        if not REVIEW_PARTICIPATION.known(code):
-            raise ValueError(f"must be one of {', '.join(REVIEW_PARTICIPATION.codes)}")
-        return code
+    participation: Annotated[str, Coded(REVIEW_PARTICIPATION), Field(description="How the child took part.")]
 
 
 def hold_review(command: HoldReview, state: State) -> Decided:

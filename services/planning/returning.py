@@ -76,7 +76,7 @@ class Statement:
         self.findings.vanished(table, column, day_of(fact.effective or ""), carried=not again, later=later)
         if self.line.complete and again and not later and stated_year(fact) is not None:
             for key in keys:
-                self.record.drop(key, "no longer in the complete return")
+                self.record.drop(key, "not_in_return")
             stated.forget(self.year, table, fact.id)
 
     def concerning(self, draft: Draft) -> Draft:

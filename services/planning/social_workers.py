@@ -95,7 +95,7 @@ def _want(statement: Statement, identity: str | None, row: Allocation) -> None:
         ended = Wanted(SocialWorkerEnded(assignment=identity), row.end, stated=True)
         statement.want(end, ended, TABLE, row.row, of=start)
     else:
-        statement.record.leave_out(end, statement.year, "the end is no longer stated")
+        statement.record.leave_out(end, statement.year, "not_stated")
 
 
 def _refused(statement: Statement, row: Allocation) -> bool:

@@ -1,6 +1,7 @@
 """Bringing the published contract up to date: current files stay, a stale one is named, a break is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ from carejourney.cli import contracts
 from carejourney.cli.main import app as program
 from carejourney.contracts import PUBLISHED
 from carejourney.contracts.files import checked, write
+from events.catalogue import CATALOGUE
+from events.families import Activity
+from events.planning import ReviewHeld
+from events.upcasting import Upcast
 
 
 @pytest.fixture
@@ -71,3 +76,44 @@ def test_a_type_that_was_published_may_not_vanish(folder: Path) -> None:
     (folder / "schemas" / "planning.tea_drunk.v1.json").write_text('{"x-wire": "planning.tea_drunk"}')
     (found,) = checked(PUBLISHED, folder).broken
     assert str(found).startswith("planning.tea_drunk: the type is gone; this breaks readers and history and writers.")
+
+
+def declared(monkeypatch: pytest.MonkeyPatch, **said: Any) -> None:
+    """The program as it would be with the review declared otherwise."""
+    base = said.pop("base", ReviewHeld)
+    names = {name: getattr(ReviewHeld, name) for name in ("wire", "topic", "lane", "sources", "command")}
+    other = type("ReviewHeld", (base,), {**names, "__module__": __name__, "__doc__": ReviewHeld.__doc__, **said})
+    catalogue = {**CATALOGUE, ReviewHeld.wire: other}
+    monkeypatch.setattr(contracts, "PUBLISHED", replace(PUBLISHED, catalogue=catalogue))
+
+
+def refused(*arguments: str) -> str:
+    ended = CliRunner().invoke(program, list(arguments))
+    assert ended.exit_code == 1
+    assert isinstance(ended.exception, SystemExit)
+    return ended.stderr
+
+
+@pytest.mark.parametrize("arguments", [["schemas"], ["schemas", "--check"]])
+def test_a_field_that_is_renamed_in_a_fact_is_told_plainly(
+    arguments: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (folder / "schemas" / "planning.review_held.v1.json").read_text()
+    declared(monkeypatch, base=Activity, __annotations__={"taken_part": str})
+    told = refused(*arguments)
+    assert "planning.review_held version 1, field participation: it is gone" in told
+    assert "Instead: make the next version" in told
+    assert (folder / "schemas" / "planning.review_held.v1.json").read_text() == before
+
+
+@pytest.mark.parametrize("arguments", [["schemas"], ["schemas", "--check"], ["asyncapi"]])
+def test_a_version_without_its_upcast_is_told_plainly(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    declared(monkeypatch, version=2)
+    told = "planning.review_held: version 2 needs an upcast from each version before it; it has 0. Instead: see"
+    assert told in refused(*arguments)
+
+
+@pytest.mark.parametrize("arguments", [["schemas", "--check"], ["asyncapi"]])
+def test_a_version_without_its_sample_is_told_plainly(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    declared(monkeypatch, version=2, upcasts=(Upcast(dict, "a better word"),))
+    assert "planning.review_held version 2: it has no sample. Instead: see" in refused(*arguments)

@@ -100,7 +100,7 @@ def test_a_corrected_sample_is_honoured_by_every_projection(cls: type[Fact], ver
 @pytest.mark.parametrize(("cls", "version"), VERSIONS)
 def test_of_a_retracted_sample_nothing_is_left_in_any_projection(cls: type[Fact], version: int) -> None:
     fact = said(cls, version)
-    retraction = about(FactRetracted, fact, reason="by mistake")
+    retraction = about(FactRetracted, fact, reason="error")
     for projection in PROJECTIONS:
         assert folded(projection, [fact, retraction]) == projection.empty()
 
@@ -108,7 +108,7 @@ def test_of_a_retracted_sample_nothing_is_left_in_any_projection(cls: type[Fact]
 @pytest.mark.parametrize(("cls", "version"), VERSIONS)
 def test_a_sample_its_correction_and_its_retraction_are_told_by_the_journey(cls: type[Fact], version: int) -> None:
     fact = said(cls, version)
-    correction, retraction = corrected(fact, version), about(FactRetracted, fact, reason="by mistake")
+    correction, retraction = corrected(fact, version), about(FactRetracted, fact, reason="error")
     for facts, told in (([fact], 1), ([fact, correction], 2), ([fact, retraction], 0)):
         lanes = history(facts, key=KEY, child=str(SUBJECT), local_id=None)["lanes"]
         among = [one for lane in lanes.values() for one in lane if fact.id in one["facts"]]

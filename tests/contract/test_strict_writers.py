@@ -39,14 +39,6 @@ WRONG: dict[type, tuple[Any, ...]] = {
     float: ("4.5", True),
     date: (0, "0", "1700000000", "2026-05-04T00:00:00"),
 }
-# Plain fields that hold words, each for a reason.
-FREE = {
-    (
-        "education.school_changed",
-        "school",
-    ): "the public name of a school, by which the virtual roll is shown and sorted",
-    ("correction.fact_retracted", "reason"): "a sentence of the program; who retracts chooses a code",
-}
 
 
 def refused(cls: type[Fact], **content: Any) -> dict[str, str]:
@@ -102,13 +94,8 @@ def test_a_plain_text_cannot_pass_for_a_sealed_one(cls: type[Fact], name: str) -
 
 @pytest.mark.parametrize(("cls", "name"), PLAIN)
 def test_a_plain_text_takes_no_name_and_no_address(cls: type[Fact], name: str) -> None:
-    if (cls.wire, name) not in FREE:
-        for words in ("Anna Smith", "AnnaSmith", "12 High Street"):
-            assert list(refused(cls, **{name: words})) == [name]
-
-
-def test_what_is_let_through_in_words_is_there_still() -> None:
-    assert {(cls.wire, name) for cls, name in TEXTS} >= FREE.keys()
+    for words in ("Anna Smith", "AnnaSmith", "12 High Street"):
+        assert list(refused(cls, **{name: words})) == [name]
 
 
 async def test_over_http_a_school_by_a_name_is_refused_by_its_field(system: System) -> None:

@@ -104,9 +104,9 @@ def test_a_correction_in_a_version_that_is_not_known_yet_is_not_taken_for_known(
 
 
 @pytest.mark.parametrize(("version", "steps"), [(2, 0), (3, 1), (1, 1), (0, 0)])
-def test_a_version_without_its_step_cannot_be_declared(version: int, steps: int) -> None:
-    with pytest.raises(TypeError, match=r"odd\.odd: version . needs an upcast from each version before it"):
-        made(version, *[renamed("a", "b")] * steps)
+def test_a_version_without_its_step_is_named(version: int, steps: int) -> None:
+    told = f"odd.odd: version {version} needs an upcast from each version before it; it has {steps}"
+    assert unreadable([made(version, *[renamed("a", "b")] * steps)]) == [told]
 
 
 def test_a_content_goes_through_every_step_from_its_own_version_on() -> None:

@@ -68,6 +68,6 @@ def test_the_sensitivity_is_that_of_the_topic(topic: str, sensitivity: str) -> N
 
 def test_a_correction_names_in_its_headers_what_it_corrects() -> None:
     corrected = str(UUID(int=1))
-    body = FactRetracted(corrects=corrected, type=WENT.wire, reason="by mistake")
+    body = FactRetracted(corrects=corrected, type=WENT.wire, reason="error")
     headers = headers_of(Draft(CHILD, body, None, "care.missing"), a_context(), time=instant(NOW), stream_version=2)
     assert headers["ce_corrects"] == corrected

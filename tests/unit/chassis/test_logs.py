@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 from carejourney.access import mint
-from carejourney.logs import LibraryLine, kind_of, place_of, without_words
+from carejourney.logs import SELDOM_SECONDS, LibraryLine, Seldom, kind_of, place_of, without_words
 
 CANARY = "canary of a child"
 
@@ -76,3 +76,23 @@ def test_our_own_lines_quote_no_exception_either(field: str) -> None:
     told = without_words(None, "error", {"event": "it.failed", field: raised(ValueError(CANARY)), "stack_info": CANARY})
     assert CANARY not in json.dumps(told)
     assert "ValueError" in told.values()
+
+
+def test_what_a_library_says_again_and_again_is_told_seldom_with_how_often_it_was_kept_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("carejourney.logs.time.monotonic", lambda: now[0])
+    seldom = Seldom()
+
+    def said(message: str, node: int) -> logging.LogRecord | None:
+        record = logging.LogRecord("a.library", logging.ERROR, "place", 1, message, (node,), None)
+        return record if seldom.filter(record) else None
+
+    assert said("no connection to %s", 1) is not None
+    assert [said("no connection to %s", node) for node in (1, 2, 3)] == [None] * 3
+    assert said("something else of %s", 1) is not None
+    now[0] += SELDOM_SECONDS
+    record = said("no connection to %s", 1)
+    assert record is not None
+    assert json.loads(LibraryLine().format(record))["kept_back"] == 3

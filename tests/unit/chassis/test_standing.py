@@ -45,7 +45,7 @@ class Story:
 
     def retracts(self, fact: str, *also: tuple[str, int | None]) -> str:
         wire = HealthOutcomesReported.wire
-        return self.says(FactRetracted(corrects=fact, type=wire, reason="by mistake", consequences=consequences(*also)))
+        return self.says(FactRetracted(corrects=fact, type=wire, reason="error", consequences=consequences(*also)))
 
     def ends(self) -> dict[str, Standing]:
         """What stands, which must not depend on the order of arrival."""

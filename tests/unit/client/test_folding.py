@@ -1,8 +1,9 @@
 """What is true now, told from messages."""
 
+from dataclasses import replace
 from itertools import permutations
 
-from carejourney.client import Mark, Message, standing
+from carejourney.client import Mark, Message, standing, written_in
 from carejourney.client.messages import Counts, message_of
 from carejourney.kit.cases import cases, holds
 from carejourney.kit.records import KitRecord
@@ -31,6 +32,25 @@ def test_each_case_of_the_kit_folds_to_what_the_kit_expects() -> None:
     stand = {one.id: (one.effective, one.data) for one in standing(map(_message, records))}
 
     assert stand == {fact: (held.effective, held.data) for fact, held in holds(records).items()}
+
+
+def test_data_is_told_with_the_version_in_which_it_is_written() -> None:
+    records = _records("corrections", "other-version", "every-fact")
+    messages = {record.id: _message(record) for record in records}
+
+    told = {one.id: written_in(one, messages) for one in standing(messages.values())}
+
+    assert told == {fact: held.version for fact, held in holds(records).items()}
+    assert set(told.values()) == {1, 2}
+
+
+def test_a_correction_in_a_version_yet_to_come_is_told_as_of_that_version() -> None:
+    first, _, once = _records("other-version")
+    later = replace(once, value={**once.value, "replacement": {"kind": "other"}, "of_version": 3})
+    messages = {record.id: _message(record) for record in (first, later)}
+
+    (one,) = standing(messages.values())
+    assert (one.data, written_in(one, messages)) == ({"kind": "other"}, 3)
 
 
 def test_the_order_of_arrival_does_not_matter() -> None:

@@ -18,7 +18,7 @@ from events.catalogue import CATALOGUE, TOPICS
 
 LINE = {
     "type": "object",
-    "required": ["fact", "subject", "type", "effective", "data"],
+    "required": ["fact", "subject", "type", "version", "effective", "data"],
     "properties": {"effective": {"type": ["string", "null"]}, "data": {"type": "object"}},
 }
 

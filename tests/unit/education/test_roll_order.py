@@ -67,7 +67,7 @@ def _corrected(draw: st.DrawFn, record: Record, day: str) -> None:
     if fact.type.startswith("correction."):
         return
     change = (
-        FactRetracted(corrects=fact.id, type=fact.type, reason="a slip")
+        FactRetracted(corrects=fact.id, type=fact.type, reason="error")
         if draw(st.booleans())
         else FactCorrected(corrects=fact.id, type=fact.type, effective=day, replacement=fact.data)
     )

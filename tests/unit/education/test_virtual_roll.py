@@ -20,7 +20,7 @@ from events.placement import (
     SubjectRegistered,
 )
 from services.education.projections import ROLL, Child, row
-from services.education.roll import Entry, Sought, entry, in_order, windows, year_group, year_name
+from services.education.roll import SORTS, Entry, Sought, entry, in_order, windows, year_group, year_name
 from tests.unit.education.made_education import AUTHORITY, Record
 
 KINDS = Kinds(CATALOGUE)
@@ -91,6 +91,36 @@ def test_a_forgotten_child_is_found_no_more() -> None:
 
     assert shown["local_id_digest"] is None
     assert entry(record.subject, _child(record), None, TODAY, windows()).local_id == FORGOTTEN
+
+
+def _at_sealed_schools(key: SubjectKey, record: Record) -> Record:
+    for urn, school, day in (("990001", "Elm Bank School", "2024-09-03"), ("990002", "Ash Lane School", "2025-11-03")):
+        sealed = SchoolChanged.model_construct(urn=key.seal("urn", urn), school=key.seal("school", school))
+        record.hear(sealed, day)
+    return record
+
+
+def test_a_school_is_kept_sealed_and_opened_to_be_shown_searched_and_sorted() -> None:
+    record = _entered(Record())
+    key = SubjectKey(record.subject, b"k" * 32)
+    child = _child(_at_sealed_schools(key, record))
+    kept = f"{msgspec.json.encode(child)!r} {row(child, Secrets(key, str))}"
+    seen = entry(record.subject, child, key, TODAY, windows())
+
+    assert not any(plain in kept for plain in ("990001", "990002", "Elm Bank", "Ash Lane"))
+    assert seen.school is not None
+    assert (seen.school.urn, seen.school.school) == ("990002", "Ash Lane School")
+    assert Sought("ash lane", frozenset()).finds(seen, ())
+    assert SORTS["school"](seen) == "ash lane school"
+
+
+def test_of_a_forgotten_school_nobody_can_say_that_it_was_kept() -> None:
+    record = _entered(Record())
+    _moved(_at_sealed_schools(SubjectKey(record.subject, b"k" * 32), record), "2025-10-02")
+    seen = entry(record.subject, _child(record), None, TODAY, windows())
+
+    assert seen.school is not None
+    assert (seen.school.urn, seen.school.school, seen.school_kept) == (FORGOTTEN, FORGOTTEN, None)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +275,7 @@ def test_a_corrected_school_and_a_retracted_end_show_as_they_stand() -> None:
     begun = record.hear(SchoolChanged(urn="990001", school="One"), "2024-09-03")
     left = record.hear(SchoolLeft(enrolment=begun.id), "2025-12-19")
     assert _seen(record).school is None
-    record.add_on(left.topic, FactRetracted(corrects=left.id, type=left.type, reason="a slip"), None)
+    record.add_on(left.topic, FactRetracted(corrects=left.id, type=left.type, reason="error"), None)
     right = {"urn": "990009", "school": "Nine", "previous_urn": None, "reason": "other"}
     corrected = FactCorrected(corrects=begun.id, type=begun.type, effective="2024-09-04", replacement=right)
     record.add_on(begun.topic, corrected, "2024-09-04")

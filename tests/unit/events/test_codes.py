@@ -1,7 +1,11 @@
 import pytest
+from pydantic import ValidationError
 
 from events import codes
+from events.catalogue import CATALOGUE
 from events.codes import CODE_SETS, UnknownCodeError, describe
+from events.event import OWNERS
+from events.journey import DataQualityIssueRaised
 
 
 @pytest.mark.parametrize("code_set", CODE_SETS.values(), ids=list(CODE_SETS))
@@ -76,3 +80,15 @@ def test_the_authority_of_an_earlier_order_may_be_any_english_authority_by_numbe
     assert codes.LA_PERM.meaning("WAL") == "Wales"
     assert not codes.LA_PERM.known("30")
     assert "England" in codes.LA_PERM.meaning("305")
+
+
+def test_every_field_of_the_published_language_and_every_service_can_be_said_to_be_at_fault() -> None:
+    said = {name for cls in CATALOGUE.values() if cls.topic != "*" for name in cls.model_fields}
+    assert said - set(codes.FIELD.codes) == set()
+    assert set(codes.PRODUCER.codes) == set(OWNERS.values())
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("source", "Anna Smith"), ("source", "police"), ("field", "anna_smith")])
+def test_what_is_wrong_with_a_record_is_said_in_codes_alone(name: str, wrong: str) -> None:
+    with pytest.raises(ValidationError, match=f"{name} is not a code of"):
+        DataQualityIssueRaised(**{"source": "health", "field": "practice", "kind": "invalid", name: wrong})

@@ -10,7 +10,7 @@ import pytest
 from carejourney.envelope import Recorded
 from carejourney.errors import Refusal
 from carejourney.families import Recording
-from carejourney.families.correcting import correct
+from carejourney.families.correcting import correct, retract
 from carejourney.families.restricting import restrict
 from events.catalogue import CATALOGUE
 from events.correction import FactCorrected, FactRetracted
@@ -48,9 +48,36 @@ def test_it_is_withdrawn_without_content_and_said_again_in_the_twin() -> None:
     said = raised(child, agreed(child))
     withdrawn, again = said.facts
     assert (withdrawn.topic, again.topic) == ("care.planning", "care.planning.restricted")
-    assert (withdrawn.data["reason"], withdrawn.data["consequences"]) == ("withdrawn", [])
+    assert withdrawn.data["consequences"] == []
     assert "sibling" not in str(withdrawn.data)
     assert again.data["contact_with"] == "sibling"
+
+
+def plainly(fact: Recorded) -> dict[str, Any]:
+    """What is there to be read of a fact, ids and times apart."""
+    apart = ("ce_id", "ce_time", "ce_subject", "ce_corrects", "ce_causationid", "ce_correlationid", "traceparent")
+    said = {name: value for name, value in fact.headers.items() if name not in apart}
+    caused = fact.headers["ce_causationid"] == fact.data["corrects"]
+    return {**said, **fact.data, "corrects": "", "consequences": len(fact.data["consequences"]), "caused": caused}
+
+
+def test_its_withdrawal_looks_as_an_ordinary_retraction_does() -> None:
+    moved, mistaken = Child(), Child()
+    starts = [agreed(child) for child in (moved, mistaken)]
+    for child, start in zip((moved, mistaken), starts, strict=True):
+        state(child, ENDED, "2026-04-01", plan=start, reason=None)
+    plain = mistaken.does(lambda now: retract(recording("planning"), starts[1], "error", now))
+    assert plainly(raised(moved, starts[0]).facts[0]) == plainly(plain.facts[0])
+
+
+def test_a_point_of_it_is_withdrawn_as_a_person_would_retract_that() -> None:
+    child = Child()
+    made, updated = (sample_of(CATALOGUE[f"planning.care_plan_{edge}"]) for edge in ("made", "updated"))
+    start = state(child, "planning.care_plan_made", **made.content).facts[0].id
+    state(child, "planning.care_plan_updated", "2026-04-01", **{**updated.content, "plan": start})
+    first, second, *_ = raised(child, start).facts
+    assert [fact.type for fact in (first, second)] == ["correction.fact_retracted"] * 2
+    assert (first.data["consequences"], second.data["consequences"]) == ([], [])
 
 
 def test_what_ended_it_goes_with_it_and_still_ends_it() -> None:

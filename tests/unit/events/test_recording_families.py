@@ -1,18 +1,21 @@
 """Facts of every family: recorded once, ended after they began, corrected, corrected again, retracted."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
+from pydantic import ValidationError
 
 from carejourney.commands import Decided, State
 from carejourney.errors import Malformed, NotFound, Refusal
 from carejourney.families import Recording, Statement
-from carejourney.families.correcting import correct, retract
+from carejourney.families.correcting import Reason, correct, retract
 from carejourney.families.deciding import record
 from carejourney.families.recording import checked, dated, effective_of, fitting
+from carejourney.reconcile import Because
 from events.catalogue import CATALOGUE
+from events.codes import RETRACTED
 from events.correction import FactCorrected, FactRetracted
 from events.sampling import sample_of
 from tests.builders import Child, Said
@@ -149,6 +152,16 @@ def test_a_correction_of_a_correction_counts_and_keeps_the_fact() -> None:
     assert (fact.id, fact.effective, fact.data["independent"]) == (start, "2026-03-09", False)
     assert (first.corrections, second.corrections) == (1, 1)
     assert change(child, start, worker=WORKER, independent=False).nothing
+
+
+def test_why_is_said_in_a_code_that_is_published_with_its_meaning() -> None:
+    assert get_args(Because) == tuple(RETRACTED.codes)
+    assert get_args(Reason) == get_args(Because)[:4]
+    child = Child()
+    (said,) = withdraw(child, state(child, ASSIGNED, worker=WORKER).facts[0].id).facts
+    assert (said.data["reason"], RETRACTED.meaning("wrong_child")) == ("wrong_child", "Recorded for another child")
+    with pytest.raises(ValidationError, match="not a code of retracted"):
+        FactRetracted(corrects=said.data["corrects"], type=ASSIGNED, reason="recorded in error")
 
 
 def test_a_retracted_beginning_takes_its_end_with_it() -> None:

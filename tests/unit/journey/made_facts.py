@@ -55,7 +55,7 @@ class Record:
 
     def retracts(self, earlier: str, cls: type[Fact]) -> str:
         """Record that an earlier fact never was so."""
-        change = FactRetracted(corrects=earlier, type=cls.wire, reason="stated by mistake")
+        change = FactRetracted(corrects=earlier, type=cls.wire, reason="error")
         return self.says(change, topic=str(cls.destination()))
 
     def episode(self, on: str, until: str | None = None, *, rec: str | None = None, **columns: str | None) -> str:

@@ -42,7 +42,7 @@ class Record:
         return self.keeps(Draft(CHILD, body, on, topic or body.destination())).id
 
     def retracts(self, earlier: str, cls: type[Fact]) -> str:
-        body = FactRetracted(corrects=earlier, type=cls.wire, reason="stated by mistake")
+        body = FactRetracted(corrects=earlier, type=cls.wire, reason="error")
         return self.says(body, topic=cls.destination())
 
     def corrects(self, earlier: str, body: Fact, on: str | None) -> str:
