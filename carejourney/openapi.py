@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from pydantic import BaseModel, ConfigDict, Field
 
 from carejourney.errors import (
@@ -87,8 +88,17 @@ def _response(kind: type[Refusal]) -> dict[str, Any]:
     return {**answer, "headers": _CHALLENGE} if kind is Unauthenticated else answer
 
 
+# FastAPI's own spans and logs hold addresses, and the texts of exceptions: a local id, a child's data.
+_UNTRACED: Final[TelemetryConfig] = {
+    "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False,
+}  # fmt: skip
+
+
 class Application(FastAPI):
-    """FastAPI with a whole document."""
+    """FastAPI with a whole document, and without telemetry of its own: `TraceRequests` and `telemetry` have that."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, telemetry=_UNTRACED)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:

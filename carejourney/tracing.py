@@ -100,7 +100,11 @@ class TraceRequests:
                     _describe(request, scope, message["status"])
                 await send(message)
 
-            await self._app(scope, receive, answer)
+            try:
+                await self._app(scope, receive, answer)
+            except Exception:
+                _describe(request, scope, _SERVER_FAULT)
+                raise
 
 
 def _describe(request: Span, scope: Scope, status: int) -> None:

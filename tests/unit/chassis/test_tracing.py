@@ -3,13 +3,17 @@
 import time
 
 import httpx
+import pytest
 from fastapi import FastAPI, Response
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
-from carejourney import tracing
+from carejourney import telemetry, tracing
 from carejourney.envelope import Recorded
+from carejourney.openapi import Application
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
@@ -49,7 +53,7 @@ def test_where_nothing_traces_no_span_is_made() -> None:
 
 
 def an_app() -> FastAPI:
-    app = FastAPI()
+    app = Application()
     app.add_middleware(tracing.TraceRequests)
 
     @app.get("/children/{child}")
@@ -78,3 +82,17 @@ async def test_what_went_wrong_in_a_request_is_not_quoted_in_its_span(spans: InM
     (span,) = spans.get_finished_spans()
     assert not span.status.is_ok
     assert "fails" not in span.to_json()
+
+
+async def test_where_all_are_traced_a_request_has_no_span_that_quotes_its_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    everything, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(everything))
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    monkeypatch.setattr(telemetry, "tracer", provider.get_tracer("carejourney"))
+    transport = httpx.ASGITransport(an_app(), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        for child in ("SAMPLE1", "fails"):
+            await client.get(f"/children/{child}")
+    assert [span.name for span in everything.get_finished_spans()] == ["GET /children/{child}"] * 2
