@@ -29,7 +29,6 @@ log = structlog.get_logger()
 
 # What a client raises for bytes that are no records, or none that it can open.
 DAMAGE: Final = (CorruptRecordException, RecordTooLargeError, UnsupportedCodecError)
-WAIT_MILLISECONDS: Final = 2_000
 ROUND_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 30.0
 SHOWN: Final = 20
@@ -47,9 +46,7 @@ _TOLD: Final = "update damage set told_at = now() where topic = $1 and partition
 Stretch = tuple[str, int, int, int]
 
 
-async def readable_from(
-    consumer: AIOKafkaConsumer, tp: TopicPartition, damaged: int, end: int, wait: int = WAIT_MILLISECONDS
-) -> int:
+async def readable_from(consumer: AIOKafkaConsumer, tp: TopicPartition, damaged: int, end: int, wait: int) -> int:
     """The first offset behind a damaged one that can be read, or `end` where none is; the consumer's place moves."""
     step = 1
     while damaged + step < end and not await opens(consumer, tp, damaged + step, wait):
@@ -64,7 +61,7 @@ async def readable_from(
     return readable
 
 
-async def opens(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int, wait: int = WAIT_MILLISECONDS) -> bool:
+async def opens(consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int, wait: int) -> bool:
     """Whether a record can be read there; one that does not come within `wait` milliseconds cannot."""
     consumer.seek(tp, offset)
     try:

@@ -6,7 +6,7 @@ with it. So every partition is then read again from where the projector stands, 
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from itertools import chain
 from typing import Final
 
@@ -32,8 +32,9 @@ Records = list[ConsumerRecord]
 class LogReading:
     """The batches of one consumer. Faults of the client are logged, at most once in some seconds for each kind."""
 
-    def __init__(self, projector: Projector) -> None:
+    def __init__(self, projector: Projector, kafka: str) -> None:
         self._projector = projector
+        self._kafka = kafka
         self._told: dict[str, float] = {}
 
     async def batch(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
@@ -69,36 +70,40 @@ class LogReading:
             await self._projector.read_on(tp)
         ends = await consumer.end_offsets(places)
         found: dict[TopicPartition, Records] = {}
+        damaged: dict[TopicPartition, int] = {}
         for tp in places:
             if ends[tp] > self._projector.next_offset(tp):
-                records, damaged = await _singly(consumer, tp, ends[tp])
+                records, hurt = await _singly(consumer, tp, ends[tp])
                 if records:
                     found[tp] = records
-                elif damaged:
-                    await self._go_past(consumer, tp, await consumer.position(tp), ends[tp])
+                elif hurt:
+                    damaged[tp] = await consumer.position(tp)
+        if damaged:
+            await self.go_past(damaged)
+            for tp in damaged:
+                await self._projector.read_on(tp)
         return found
 
-    async def _go_past(
-        self, consumer: AIOKafkaConsumer, tp: TopicPartition, first: int, end: int, wait: int = SINGLE_MILLISECONDS
-    ) -> None:
-        until = await readable_from(consumer, tp, first, end, wait)
-        await self._projector.skip(tp, first, until)
-        consumer.seek(tp, until)
+    async def go_past(self, damaged: Mapping[TopicPartition, int]) -> None:
+        """Go past what cannot be read from an offset on, or what a broker that answers keeps silent about.
 
-    async def past_silence(self, kafka: str, places: Iterable[TopicPartition]) -> None:
-        """Go past what a broker keeps silent about, though it answers; with a client of its own. Raises KafkaError."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
+        Looks with a client of its own: a rebalance may move the subscription's at any moment. Raises KafkaError.
+        """
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._kafka, enable_auto_commit=False, auto_offset_reset="none"
+        )  # fmt: skip
         await consumer.start()
         try:
-            wanted = sorted(places)
-            consumer.assign(wanted)
-            ends = await consumer.end_offsets(wanted)
-            for tp in wanted:
-                consumer.pause(*(other for other in wanted if other != tp))
+            consumer.assign(list(damaged))
+            ends = await consumer.end_offsets(list(damaged))
+            for tp, first in damaged.items():
+                consumer.pause(*(other for other in damaged if other != tp))
                 consumer.resume(tp)
-                first = self._projector.next_offset(tp)
                 if first < ends[tp] and not await opens(consumer, tp, first, SILENT_MILLISECONDS):
-                    await self._go_past(consumer, tp, first, ends[tp], SILENT_MILLISECONDS)
+                    until = await readable_from(consumer, tp, first, ends[tp], SILENT_MILLISECONDS)
+                    # A broker that went away meanwhile answers this with a fault of its own.
+                    await consumer.end_offsets([tp])
+                    await self._projector.skip(tp, first, until)
         finally:
             await consumer.stop()
 

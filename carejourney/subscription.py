@@ -88,7 +88,7 @@ def make_broker(
     if projector is not None:
         projector.subscriber = subscriber
         # FastStream's own way to the next batch drops what a client raises, and waits five seconds.
-        subscriber.get_msg = (reading or LogReading(projector)).batch
+        subscriber.get_msg = (reading or LogReading(projector, settings.kafka)).batch
     subscriber(projector.handle if projector is not None else _nothing)
     return broker
 
@@ -112,7 +112,7 @@ class Subscription:
         self._topics = topics
         self._projector = projector
         self._settings = settings
-        self._reading = LogReading(projector)
+        self._reading = LogReading(projector, settings.kafka)
         self._stuck: dict[TopicPartition, int] = {}
         self._stopping = asyncio.Event()
         self.connected = asyncio.Event()
@@ -151,10 +151,10 @@ class Subscription:
 
     async def _past_silence(self, waiting: dict[TopicPartition, int]) -> None:
         """Where a new client got no further than the one before it, it is the log that gives nothing there."""
-        again = [tp for tp, offset in waiting.items() if self._stuck.get(tp) == offset]
+        again = {tp: offset for tp, offset in waiting.items() if self._stuck.get(tp) == offset}
         self._stuck = waiting
         if again:
-            await self._reading.past_silence(self._settings.kafka, again)
+            await self._reading.go_past(again)
 
     async def _left_waiting(self) -> dict[TopicPartition, int]:
         """Where our partitions have records, and none of them is in hand: the first offset not applied of each."""
