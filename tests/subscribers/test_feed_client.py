@@ -121,13 +121,15 @@ async def test_who_follows_a_feed_that_is_away_gets_the_facts_once_it_is_back() 
 
 SUBSCRIBER = """
 import asyncio, json, os
-from carejourney.client import FeedClient, standing
+from carejourney.client import FeedClient, standing, written_in
 
 async def main():
     async with FeedClient(os.environ["FEED"], os.environ["TOKEN"]) as client:
         kept = [message async for message in client.facts(*os.environ["TOPICS"].split(","), follow=False, once=False)]
+    messages = {message.id: message for message in kept}
     for one in standing(kept):
-        print(json.dumps({"fact": one.id, "type": one.type, "effective": one.effective, "data": one.data}))
+        said = {"type": one.type, "version": written_in(one, messages), "effective": one.effective, "data": one.data}
+        print(json.dumps({"fact": one.id, **said}))
 
 asyncio.run(main())
 """
