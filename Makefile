@@ -46,7 +46,7 @@ containers: $(READY) ## test image, compose and testcontainers, with a Docker en
 	$(PYTEST) tests/containers
 
 faults: $(READY) ## break every part on purpose, all cases, and write docs/reliability.md
-	CAREJOURNEY_FAULTS=all $(PYTEST) tests/faults; held=$$?; $(BIN)/python -m tests.faults.table && exit $$held
+	CAREJOURNEY_FAULTS=all $(PYTEST) -n 2 --dist worksteal tests/faults; held=$$?; $(BIN)/python -m tests.faults.table && exit $$held
 
 mutations: $(READY) ## take each guard out of a copy of the code, and see which cases catch it
 	$(BIN)/python -m tests.faults.mutations; caught=$$?; $(BIN)/python -m tests.faults.table && exit $$caught

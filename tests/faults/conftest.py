@@ -74,14 +74,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_whole(config: pytest.Config, items: list[pytest.Item]) -> bool:
-    """Whether every test of the suite was asked for, of one process."""
+    """Whether every test of the suite was asked for."""
     files = {item.path for item in items if item.path.is_relative_to(HERE)}
     chosen = any(config.getoption(name, None) for name in CHOICES) or any("::" in one for one in config.args)
-    return files == set(HERE.glob("test_*.py")) and not chosen and not hasattr(config, "workerinput")
+    return files == set(HERE.glob("test_*.py")) and not chosen
 
 
-def pytest_sessionfinish() -> None:
-    results.end()
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["faults"] = results.share()
+    else:
+        results.end()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    results.take(getattr(node, "workeroutput", {}).get("faults", {}))
 
 
 def may_mount() -> bool:

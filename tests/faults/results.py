@@ -27,9 +27,7 @@ _current: dict[str, Run] = {}
 
 def begin(tests: Sequence[str], left_out: Sequence[str]) -> None:
     """A whole run of these tests begins; what cannot be run on this machine is left out."""
-    earlier = runs()
-    number = earlier[-1]["number"] + 1 if earlier else 1
-    _run.update(number=number, begun=_now(), wanted=len(tests), left_out=[*left_out], versions="", tests=[])
+    _run.update(begun=_now(), wanted=len(tests), left_out=[*left_out], versions="", tests=[])
 
 
 def made_with(postgres: str) -> None:
@@ -48,10 +46,31 @@ def note(case: int, name: str, when: str, outcome: str, seconds: float) -> None:
         _run.setdefault("tests", []).append(_current.pop(name))
 
 
+def share() -> Run:
+    """What this process ran, for the one that writes it down."""
+    return _run
+
+
+def take(share: Run) -> None:
+    """Add what another process ran."""
+    _run.update(joined(_run, share))
+
+
+def joined(run: Run, share: Run) -> Run:
+    """A run with the share of one more process; one that came to no case has no versions to tell."""
+    if "wanted" not in share:
+        return run
+    begun = min(run.get("begun", share["begun"]), share["begun"])
+    versions = share["versions"] or run.get("versions", "")
+    return {**share, "begun": begun, "versions": versions, "tests": [*run.get("tests", []), *share["tests"]]}
+
+
 def end() -> None:
     """Write the run down, where it was a whole one."""
-    if "number" in _run:
-        _write([*runs(), {**_run, "ended": _now()}][-KEPT:])
+    if "wanted" in _run:
+        earlier = runs()
+        number = earlier[-1]["number"] + 1 if earlier else 1
+        _write([*earlier, {"number": number, **_run, "ended": _now()}][-KEPT:])
 
 
 def runs() -> list[Run]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.faults.cases import CASES
 from tests.faults.mutations import MUTATIONS
-from tests.faults.results import Run, runs
+from tests.faults.results import Run, held, joined, runs
 from tests.faults.table import page
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +41,14 @@ def test_a_run_that_failed_or_was_broken_off_begins_the_row_anew() -> None:
     for spoilt in (a_run(3, passed=False), a_run(3, wanted=2)):
         told = page([a_run(1), a_run(2), spoilt])
         assert "not all held. Whole runs that held in a row: 0." in told
+
+
+def test_a_run_shared_by_processes_is_whole_where_each_brought_its_share() -> None:
+    first, second = a_run(1, wanted=2), {**a_run(1, wanted=2), "versions": "PostgreSQL 18"}
+    whole = joined(joined(joined({}, first), second), {})
+    assert held(whole)
+    assert whole["versions"] == "PostgreSQL 18"
+    assert not held(joined({}, first))
 
 
 def test_every_mutation_finds_what_it_takes_out() -> None:
